@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# For the tests of this directory: `vm ARGS...` runs scripts/vm into $work/out, with its own words on
+# $work/stderr and the command's output on $work/stdout; the expect_* functions end the test.
+# Set by the runner: $root (source tree), $binary, $kernel (for --kernel), $work (empty directory).
+set -u
+: "${root:?}" "${kernel:?}" "${work:?}"
+
+fail()
+{
+	echo "$*"
+	echo "--- stdout"
+	tail -n 20 "$work/stdout"
+	echo "--- stderr"
+	grep -a '^vm:' "$work/stderr"
+	exit 1
+}
+
+skip()
+{
+	echo "$*"
+	exit 77
+}
+
+# vm CODE ARGS...: the exit code must be CODE
+vm()
+{
+	local want=$1 got
+	shift
+	rm -rf "$work/out"
+	"$root/scripts/vm" --kernel "$kernel" --output "$work/out" "$@" >"$work/stdout" 2>"$work/stderr" </dev/null
+	got=$?
+	[ "$got" = "$want" ] || fail "scripts/vm $*: exit $got, not $want"
+}
+
+# expect_text FILE REGEX
+expect_text()
+{
+	grep -aqE -- "$2" "$1" || fail "$1 has no line like '$2'"
+}
+
+# expect_no_text FILE REGEX
+expect_no_text()
+{
+	! grep -aqE -- "$2" "$1" || fail "$1 has a line like '$2': $(grep -aE -m1 -- "$2" "$1")"
+}
