@@ -60,12 +60,15 @@ class Archive:
             for name in sorted(os.listdir(source)):
                 self.copy(os.path.join(source, name), os.path.join(path, name))
             return
+        if self._copy_file(source, path).startswith(b"\x7fELF"):
+            for library in libraries(source):
+                self._copy_file(library, library)
+
+    def _copy_file(self, source, path):
         with open(source, "rb") as file:
             data = file.read()
         self.file(path, data, stat.S_IMODE(os.stat(source).st_mode))
-        if data.startswith(b"\x7fELF"):
-            for library in libraries(source):
-                self.copy(library, library)
+        return data
 
     def finish(self):
         self._entry("TRAILER!!!", 0)
