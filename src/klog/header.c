@@ -1,0 +1,630 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "header.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "pattern.h"
+
+static const struct rule rules_unable[] = {
+	{
+		.title = "Unable to handle kernel (paging request|NULL pointer dereference|"
+			 "access to user memory)",
+		.name = "BUG: unable to handle kernel $1 in $F",
+		.alt = {"bad-access in $F"},
+		.steps = STEPS_IP_TRACE,
+		.kind = "paging-request",
+	},
+	{
+		/* arm64's and s390's other wordings. */
+		.title = "Unable to handle kernel (pointer dereference|%l{ %l|}{ to| from|} %w memory|"
+			 "access|%l access)",
+		.name = "BUG: unable to handle kernel $1 in $F",
+		.alt = {"bad-access in $F"},
+		.steps = STEPS_IP_TRACE,
+		.kind = "paging-request",
+		.keep_wording = true,
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_gpf[] = {
+	{
+		.title = "general protection fault*:",
+		.name = "general protection fault in $F",
+		.alt = {"bad-access in $F"},
+		.steps = STEPS_IP_TRACE,
+		.kind = "GPF",
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_stack_segment[] = {
+	{
+		.title = "stack segment: ",
+		.name = "stack segment fault in $F",
+		.steps = STEPS_IP_TRACE,
+		.kind = "CPU-exception",
+	},
+	{.title = NULL},
+};
+
+#define PANIC "Kernel panic - not syncing: "
+
+static const struct rule rules_panic[] = {
+	{
+		.title = PANIC "stack-protector:",
+		.then = {PANIC "stack-protector: Kernel stack is corrupted in: " PAT_FUNC},
+		.name = "kernel panic: stack is corrupted in $1",
+		.kind = "panic",
+		.traceless = true,
+	},
+	{
+		.title = PANIC "stack-protector:",
+		.then = {PANIC "stack-protector: Kernel stack is corrupted in: %x"},
+		.name = "kernel panic: stack is corrupted in $F",
+		.steps = STEPS_TRACE,
+		.skip = SKIP("stack_chk"),
+		.kind = "panic",
+	},
+	{
+		.title = PANIC "corrupted stack end",
+		.then = {PANIC "corrupted stack end detected inside scheduler"},
+		.name = "kernel panic: corrupted stack end in $F",
+		.alt = {"stack-overflow in $F"},
+		.steps = STEPS_TRACE,
+		.skip = SKIP("schedule", "retint_kernel"),
+		.pick = PICK_STALL,
+		.kind = "panic",
+	},
+	{
+		.title = PANIC "kernel stack overflow",
+		.name = "kernel stack overflow in $F",
+		.alt = {"stack-overflow in $F"},
+		.steps = STEPS_TRACE,
+		.skip = SKIP("bad_stack"),
+		.pick = PICK_STALL,
+		.kind = "panic",
+	},
+	{
+		.title = PANIC "Attempted to kill init!",
+		.name = "kernel panic: Attempted to kill init!",
+		.kind = "panic",
+	},
+	{
+		.title = PANIC "Couldn't open N_TTY ldisc for %n --- error -%d",
+		.name = "kernel panic: Couldn't open N_TTY ldisc",
+		.kind = "panic",
+	},
+	{
+		/* These follow a report; alone they say that it is lost. */
+		.title = PANIC "(Fatal exception|panic_on_warn set|hung_task: blocked tasks)",
+		.name = "kernel panic: $1",
+		.kind = "panic",
+		.corrupted = true,
+	},
+	{
+		.title = PANIC "(*)",
+		.name = "kernel panic: $1",
+		.kind = "panic",
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_double_fault[] = {
+	{
+		.title = "PANIC: double fault",
+		.name = "PANIC: double fault in $F",
+		.steps = {{STEP_IP, NULL}},
+		.kind = "panic",
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_rust[] = {
+	{
+		.title = "rust_kernel: panicked",
+		.then = {"rust_kernel: panicked at ", "^(*)$"},
+		.name = "$1 in $F",
+		.steps = STEPS_TRACE,
+		.skip = SKIP("__rustc::rust_begin_unwind"),
+		.kind = "other",
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_kernel_bug[] = {
+	{
+		.title = "kernel BUG at mm/usercopy.c",
+		.name = "BUG: bad usercopy in $F",
+		.steps = STEPS_TRACE,
+		.skip = SKIP("usercopy", "__check"),
+		.kind = "kernel-BUG",
+	},
+	{
+		/* Also what a use after free or a race leaves behind. */
+		.title = "kernel BUG at lib/list_debug.c",
+		.name = "BUG: corrupted list in $F",
+		.alt = {"bad-access in $F"},
+		.steps = STEPS_TRACE,
+		.kind = "kernel-BUG",
+	},
+	{
+		.title = "kernel BUG at ",
+		.name = "kernel BUG in $F",
+		.steps = STEPS_IP_TRACE,
+		.skip = SKIP("^skb_"),
+		.kind = "kernel-BUG",
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_kernel_bug_old[] = {
+	{
+		.title = "Kernel BUG (*)",
+		.name = "kernel BUG $1",
+		.kind = "kernel-BUG",
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_slub_free[] = {
+	{
+		.title = "BUG kmalloc-*: Object already free",
+		.name = "BUG: Object already free",
+		.kind = "BUG-other",
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_divide[] = {
+	{
+		.title = "divide{ |_}error: ",
+		.name = "divide error in $F",
+		.steps = {{STEP_IP, NULL}},
+		.kind = "CPU-exception",
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_invalid_opcode[] = {
+	{
+		.title = "invalid opcode: ",
+		.name = "invalid opcode in $F",
+		.steps = {{STEP_IP, NULL}},
+		.kind = "CPU-exception",
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_int3[] = {
+	{
+		.title = "int3: ",
+		.name = "int3 in $F",
+		.steps = {{STEP_IP, NULL}},
+		.kind = "CPU-exception",
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_ubsan[] = {
+	{
+		.title = "UBSAN:",
+		.then = {"UBSAN: Undefined behaviour in"},
+		.name = "UBSAN: undefined-behaviour in $F",
+		.steps = STEPS_TRACE,
+		.skip = SKIP("ubsan", "overflow"),
+		.kind = "UBSAN",
+	},
+	{
+		.title = "UBSAN: array-index-out-of-bounds in",
+		.name = "UBSAN: array-index-out-of-bounds in $F",
+		.alt = {"bad-access in $F"},
+		.steps = STEPS_TRACE,
+		.skip = SKIP("ubsan", "overflow"),
+		.kind = "UBSAN",
+	},
+	{
+		.title = "UBSAN:",
+		.then = {"UBSAN: (~) in"},
+		.name = "UBSAN: $1 in $F",
+		.steps = STEPS_TRACE,
+		.skip = SKIP("ubsan", "overflow"),
+		.kind = "UBSAN",
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_reboot[] = {
+	{
+		.title = "^Booting the kernel",
+		.name = "unexpected kernel reboot",
+		.kind = "reboot",
+		.traceless = true,
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_netdevice[] = {
+	{
+		.title = "unregister_netdevice: waiting for * to become free",
+		.name = "unregister_netdevice: waiting for DEV to become free",
+		.kind = "other",
+		.traceless = true,
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_vfs[] = {
+	{
+		.title = "VFS: Close: file count is 0",
+		.name = "VFS: Close: file count is zero (use-after-free)",
+		.kind = "other",
+		.traceless = true,
+	},
+	{
+		.title = "VFS: Busy inodes after unmount",
+		.name = "VFS: Busy inodes after unmount (use-after-free)",
+		.kind = "other",
+		.traceless = true,
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_arm[] = {
+	{
+		.title = "(Internal error|Unhandled fault):",
+		.name = "$1 in $F",
+		.alt = {"bad-access in $F"},
+		.steps = STEPS_IP_TRACE,
+		.kind = "CPU-exception",
+	},
+	{
+		.title = "Alignment trap:",
+		.name = "Alignment trap in $F",
+		.steps = STEPS_IP_TRACE,
+		.kind = "CPU-exception",
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_trusty[] = {
+	{
+		.title = "trusty: panic* ASSERT FAILED",
+		.then = {"trusty: panic \\(~\\):{ DEBUG|} ASSERT FAILED at \\(~\\): (*)"},
+		.name = "trusty: ASSERT FAILED: $1",
+		.kind = "other",
+		.traceless = true,
+	},
+	{
+		.title = "trusty: panic* ASSERT FAILED*:%-(*)",
+		.name = "trusty: ASSERT FAILED: $1",
+		.kind = "other",
+		.corrupted = true,
+	},
+	{
+		.title = "trusty: panic",
+		.then = {"trusty: panic \\(~\\): (*)"},
+		.name = "trusty: panic: $1",
+		.kind = "other",
+		.traceless = true,
+	},
+	{.title = NULL},
+};
+
+/* Go programs and test tools that share the console. */
+static const struct rule rules_go[] = {
+	{
+		.title = "fatal error:",
+		.name = "go runtime error",
+		.kind = "panic",
+		.traceless = true,
+	},
+	{
+		.title = "panic:(*)",
+		.name = "panic:$1",
+		.kind = "panic",
+		.traceless = true,
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_tool[] = {
+	{
+		.title = "(SYZFAIL|SYZFATAL):(*)",
+		.name = "$1:$2",
+		.kind = "other",
+		.traceless = true,
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_hard_lockup[] = {
+	{
+		.title = "hard LOCKUP",
+		.name = "BUG: hard lockup in $F",
+		.alt = {"stall in $F"},
+		.steps = STEPS_IP_TRACE,
+		.pick = PICK_STALL,
+		.kind = "hard-lockup",
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_oops[] = {
+	{
+		.title = "Oops{ - |: }({%l|Kernel|Exception}{ ~|}){:|, sig:| [}",
+		.name = "Oops: $1 in $F",
+		.alt = {"bad-access in $F"},
+		.steps = STEPS_IP_TRACE,
+		.kind = "CPU-exception",
+	},
+	{
+		.title = "(%w {exception|operation|event}): %x ilc:",
+		.name = "Oops: $1 in $F",
+		.alt = {"bad-access in $F"},
+		.steps = STEPS_IP_TRACE,
+		.kind = "CPU-exception",
+	},
+	{
+		.title = "Oops",
+		.name = "Oops in $F",
+		.alt = {"bad-access in $F"},
+		.steps = STEPS_IP_TRACE,
+		.kind = "CPU-exception",
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_slub[] = {
+	{
+		.title = "BUG (%n) \\(~ainted~\\): (*)",
+		.name = "BUG: $2 in slab $1",
+		.kind = "slab",
+		.traceless = true,
+	},
+	{.title = NULL},
+};
+
+static const struct rule rules_leak[] = {
+	{
+		.title = "unreferenced object",
+		.name = "memory leak in $F",
+		.steps = {{STEP_LINE, "backtrace{ \\(crc {%x|}\\)|}:"}, {STEP_TRACE, NULL}},
+		.skip = SKIP("kmemleak", "mmap", "kmem", "slab", "alloc", "create_object", "idr_get",
+			"list_lru_init", "kasprintf", "kvasprintf", "pcpu_create", "strdup", "strndup", "memdup"),
+		.kind = "memory-leak",
+	},
+	{.title = NULL},
+};
+
+#define BENIGN(...) .benign = SKIP(__VA_ARGS__)
+
+/* Order counts: the first that stands in a line names its rules. */
+static const struct header headers[] = {
+	{
+		.text = "BUG:",
+		.rules = rules_bug,
+		.kind = "BUG-other",
+		/* Output of user-space tools, and of object debugging, which has its own WARNING. */
+		BENIGN("DEBUG:", "xlog_status:", "BUG: no syscalls can create resource"),
+	},
+	{
+		.text = "WARNING:",
+		.rules = rules_warning,
+		.kind = "WARNING",
+		BENIGN("WARNING: /etc/ssh/moduli does not exist, using fixed modulus",
+			"WARNING: workqueue cpumask: online intersect > possible intersect",
+			"WARNING: {T|t}he mand mount option",
+			"WARNING: Unsupported flag value\\(s\\) of 0x\\%x in DT_FLAGS_1",
+			"WARNING: Unprivileged eBPF is enabled",
+			"WARNING: Spectre v2 mitigation leaves CPU vulnerable",
+			"WARNING: fbcon: Driver '*' missed to adjust virtual screen size",
+			"WARNING: See https* for mitigation options",
+			"WARNING: kernel not compiled with CPU_SRSO", "EXT4-{F|f}{S|s}{ \\(*\\)|}:",
+			"WARNING: * uses {deprecated v2 capabilities|wireless extensions}",
+			"XFS \\(%i\\): WARNING"),
+	},
+	{
+		.text = "INFO:",
+		.rules = rules_info,
+		.kind = "INFO-other",
+		BENIGN("INFO: lockdep is turned off", "INFO: Stall ended before state dump start",
+			"INFO: NMI handler", "INFO: recovery required on readonly filesystem",
+			"{handler|interrupt}*took too long", "INFO: sys_* is not present in /proc/kallsyms",
+			"INFO: no syscalls can create resource", "rmt_storage:INFO:", "_INFO:"),
+	},
+	{.text = "Unable to handle kernel", .rules = rules_unable, .kind = "paging-request"},
+	{
+		.text = "general protection fault",
+		.rules = rules_gpf,
+		.kind = "GPF",
+		BENIGN("general protection fault * error:%d in "),
+	},
+	{.text = "stack segment: ", .rules = rules_stack_segment, .kind = "CPU-exception"},
+	{.text = "Kernel panic", .rules = rules_panic, .role = HEADER_WITHIN, .kind = "panic"},
+	{.text = "PANIC: double fault", .rules = rules_double_fault, .role = HEADER_WITHIN, .kind = "panic"},
+	{.text = "rust_kernel: panicked", .rules = rules_rust, .kind = "other"},
+	{.text = "kernel BUG", .rules = rules_kernel_bug, .kind = "kernel-BUG"},
+	{.text = "Kernel BUG", .rules = rules_kernel_bug_old, .kind = "kernel-BUG"},
+	{.text = "BUG kmalloc-", .rules = rules_slub_free, .kind = "slab"},
+	{.text = "divide error:", .rules = rules_divide, .kind = "CPU-exception"},
+	{.text = "divide_error:", .rules = rules_divide, .kind = "CPU-exception"},
+	{
+		.text = "invalid opcode:",
+		.rules = rules_invalid_opcode,
+		.role = HEADER_WITHIN,
+		.kind = "CPU-exception",
+	},
+	{.text = "int3:", .when = "int3: %x [#%d]", .rules = rules_int3, .kind = "CPU-exception"},
+	{.text = "UBSAN:", .rules = rules_ubsan, .kind = "UBSAN"},
+	{
+		.text = "Booting the kernel.",
+		.rules = rules_reboot,
+		.kind = "reboot",
+		BENIGN("{Parsing ELF|Decompressing Linux|Unknown parameter '}"),
+	},
+	{
+		.text = "unregister_netdevice: waiting for",
+		.rules = rules_netdevice,
+		.role = HEADER_WITHIN,
+		.kind = "other",
+	},
+	{.text = "VFS: Close: file count is 0", .rules = rules_vfs, .kind = "other"},
+	{.text = "VFS: Busy inodes after unmount", .rules = rules_vfs, .kind = "other"},
+	{.text = "Internal error:", .rules = rules_arm, .role = HEADER_WITHIN, .kind = "CPU-exception"},
+	{.text = "Unhandled fault:", .rules = rules_arm, .kind = "CPU-exception"},
+	{.text = "Alignment trap:", .rules = rules_arm, .kind = "CPU-exception"},
+	{.text = "trusty: panic", .rules = rules_trusty, .kind = "other"},
+	{
+		.text = "fatal error:",
+		.rules = rules_go,
+		.kind = "panic",
+		BENIGN("ALSA", "fatal error: cannot create timer"),
+	},
+	{.text = "SYZFAIL:", .rules = rules_tool, .kind = "other"},
+	{.text = "SYZFATAL:", .rules = rules_tool, .kind = "other"},
+	{
+		.text = "panic:",
+		.rules = rules_go,
+		.kind = "panic",
+		BENIGN("_panic:", "xlog_status:", "ddb.onpanic:", "evtlog_status:"),
+	},
+	{
+		.text = "hard LOCKUP",
+		.when = "{detected|self-detected} hard LOCKUP",
+		.rules = rules_hard_lockup,
+		.role = HEADER_OURS,
+		.kind = "hard-lockup",
+	},
+	{
+		.text = "ainted): ",
+		.when = "^BUG %n \\(",
+		.rules = rules_slub,
+		.role = HEADER_OURS,
+		.kind = "slab",
+	},
+	{
+		.text = "Oops",
+		.when = "^Oops{ - |: | }~[#%d]",
+		.rules = rules_oops,
+		.role = HEADER_OURS,
+		.kind = "CPU-exception",
+		.near = 400,
+	},
+	{
+		.text = " ilc:",
+		.when = "^%w {%l|}~: %x ilc:%d [#%d]",
+		.rules = rules_oops,
+		.role = HEADER_OURS,
+		.kind = "CPU-exception",
+		.near = 400,
+	},
+	{
+		.text = "unreferenced object",
+		.when = "^unreferenced object 0x",
+		.near = 2,
+		.rules = rules_leak,
+		.role = HEADER_OURS,
+		.kind = "memory-leak",
+	},
+
+	{.text = "invoked oom-killer", .role = HEADER_KNOWN, .kind = "oom"},
+	{.text = "Out of memory: Killed process", .role = HEADER_KNOWN, .kind = "oom"},
+	{.text = "Memory cgroup out of memory", .role = HEADER_KNOWN, .kind = "oom"},
+	{.text = "page allocation failure", .role = HEADER_KNOWN, .kind = "allocation-failure"},
+	{.text = "Memory failure: 0x", .role = HEADER_KNOWN, .kind = "memory-failure"},
+	{.text = "oft offlin", .when = "{S|s}oft offlin{ing|e}", .role = HEADER_KNOWN, .kind = "memory-failure"},
+	{
+		.text = "Tried to split an unsplittable folio",
+		.role = HEADER_KNOWN,
+		.kind = "unsplittable-folio",
+	},
+};
+
+/* Where in each header's text the filter looks: at the rarest of its three-byte sequences, not the first. */
+static size_t rare_place(const char *text)
+{
+	size_t n = strlen(text), best = 0;
+	int best_score = -1;
+
+	if (n < 4)
+		return 0;
+	for (size_t i = 0; i + 4 <= n; i++) {
+		int score = 0;
+
+		for (size_t j = i; j < i + 4; j++)
+			score += text[j] >= 'A' && text[j] <= 'Z'	   ? 3
+				 : strchr("kqxzjw", text[j]) && text[j]	   ? 2
+				 : strchr(" :eariontsl", text[j]) || !text[j] ? 0
+									   : 1;
+		if (score > best_score) {
+			best_score = score;
+			best = i;
+		}
+	}
+	return best;
+}
+
+static uint32_t key_of(const char *p)
+{
+	uint32_t v = (uint32_t)(uint8_t)p[0] | (uint32_t)(uint8_t)p[1] << 8 | (uint32_t)(uint8_t)p[2] << 16;
+
+	return (v * 0x9e3779b1U) >> 19;
+}
+
+void header_filter_init(struct header_filter *f)
+{
+	memset(f, 0, sizeof(*f));
+	for (size_t i = 0; i < ARRAY_SIZE(headers); i++) {
+		const char *at = headers[i].text + rare_place(headers[i].text);
+
+		f->hit[key_of(at)] = 1;
+		f->hit[key_of(at + 1)] = 1;
+	}
+}
+
+const char *header_filter_scan(const struct header_filter *f, const char *p, const char *end)
+{
+	while (end - p >= 9) {
+		if (f->hit[key_of(p)] | f->hit[key_of(p + 2)] | f->hit[key_of(p + 4)] | f->hit[key_of(p + 6)])
+			return p;
+		p += 8;
+	}
+	for (; end - p >= 3; p++)
+		if (f->hit[key_of(p)])
+			return p;
+	return end;
+}
+
+static bool matches_any(const char *const *patterns, const struct slice *s)
+{
+	for (; patterns && *patterns; patterns++)
+		if (pattern_find(*patterns, s->p, s->n, NULL))
+			return true;
+	return false;
+}
+
+const struct header *header_of(const struct log_line *line)
+{
+	if (line->foreign)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(headers); i++) {
+		const struct header *h = &headers[i];
+
+		if (!memmem(line->raw.p, line->raw.n, h->text, strlen(h->text)))
+			continue;
+		if (matches_any(h->benign, &line->raw))
+			continue;
+		if (h->when && !pattern_find(h->when, line->text.p, line->text.n, NULL))
+			continue;
+		return h;
+	}
+	return NULL;
+}
+
+bool header_is_consequence(const struct header *h, const struct log_line *line)
+{
+	return h->role == HEADER_WITHIN &&
+	       (strcmp(h->text, "invalid opcode:") || pattern_find("invalid opcode: 0000", line->raw.p, line->raw.n, NULL));
+}
