@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Ops on the object behind a slot, through its file descriptor. */
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "op/op.h"
+#include "backings.h"
+#include "result.h"
+
+static off_t bytes_of(const struct op_span *s, uint32_t page)
+{
+	return (off_t)page << s->slot->page_shift;
+}
+
+/* An effect of the file's length on all pages before `end`; hugetlb maps only huge pages that the file has whole. */
+static struct effect sized_to(const struct op_span *s, uint32_t end)
+{
+	return (struct effect){EFFECT_SIZED, (uint8_t)s->slot_no, (uint8_t)s->view, 0,
+		end - end % s->slot->granule};
+}
+
+/* ---- fallocate ---- */
+
+enum { ALLOCATE_ARG_MODE = 3 };
+
+static const struct arg_word allocate_words[] = {
+	{"grow", 0},
+	{"keep_size", FALLOC_FL_KEEP_SIZE},
+	{NULL, 0},
+};
+
+static const struct arg_desc allocate_args[] = {
+	{"slot", ARG_SLOT, 0, NULL, "whose object"},
+	{"off", ARG_OFF, 0, NULL, "first page of the object"},
+	{"pages", ARG_LEN, 0, NULL, "length, 0 = to the end"},
+	{"mode", ARG_ENUM, 0, allocate_words, "whether a short object grows over the range"},
+	{.kind = ARG_END},
+};
+
+static int allocate_mode(const struct op_call *c)
+{
+	return (int)allocate_words[c->arg[ALLOCATE_ARG_MODE]].value;
+}
+
+static long run_fallocate(struct op_env *e, const struct op_call *c)
+{
+	struct op_span s = op_range(e, c);
+
+	return result_of(
+		fallocate(s.slot->fd, allocate_mode(c), bytes_of(&s, s.page), (off_t)s.len));
+}
+
+static unsigned int effects_fallocate(
+	const struct op_env *e, const struct op_call *c, struct effect *eff)
+{
+	struct op_span s = op_range(e, c);
+
+	eff[0] = sized_to(&s, s.page + s.pages);
+	return allocate_mode(c) == 0 && eff[0].pages ? 1 : 0;
+}
+
+static const struct op_errno errnos_fallocate[] = {
+	{ENOSPC, WHEN_TIGHT | WHEN_FILE},
+	{ENOMEM,
+		WHEN_TIGHT |
+			WHEN_SHMEM}, /* shmem: pages swapped out as fast as they came (shmem_fallocate) */
+	{EINTR, WHEN_ALWAYS},
+	{0, 0},
+};
+
+const struct op op_fallocate = {
+	.name = "fallocate",
+	.help = "allocates pages of the object",
+	.exercises =
+		"shmem_fallocate shmem_get_folio hugetlbfs_fallocate hugetlb_add_to_page_cache",
+	.weight = 4,
+	.backings = BACKINGS_WITH_FD,
+	.args = allocate_args,
+	.errnos = errnos_fallocate,
+	.run = run_fallocate,
+	.effects = effects_fallocate,
+};
+
+/* ---- punch ---- */
+
+static const struct arg_desc punch_args[] = {
+	{"slot", ARG_SLOT, 0, NULL, "whose object"},
+	{"off", ARG_OFF, 0, NULL, "first page of the object"},
+	{"pages", ARG_LEN, 0, NULL, "length, 0 = to the end"},
+	{.kind = ARG_END},
+};
+
+static long run_fallocate_punch(struct op_env *e, const struct op_call *c)
+{
+	struct op_span s = op_range(e, c);
+
+	return result_of(fallocate(s.slot->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		bytes_of(&s, s.page), (off_t)s.len));
+}
+
+/* Parts of hugetlb pages at the ends are zeroed since 6.0, left alone before. */
+static unsigned int effects_punch(
+	const struct op_env *e, const struct op_call *c, struct effect *eff)
+{
+	struct op_span s = op_range(e, c);
+
+	eff[0] = op_effect(&s, EFFECT_ZERO | (op_span_aligned(&s) ? EFFECT_ZEROED : 0));
+	return 1;
+}
+
+static const struct op_errno errnos_punch[] = {
+	{ENOSPC, WHEN_FILE}, /* metadata of a full filesystem */
+	{0, 0},
+};
+
+const struct op op_fallocate_punch = {
+	.name = "fallocate_punch",
+	.help = "punches the range out of the object",
+	.exercises = "shmem_fallocate shmem_undo_range truncate_inode_partial_folio split_folio "
+		     "hugetlbfs_punch_hole "
+		     "hugetlb_vmdelete_list remove_inode_hugepages unmap_mapping_range",
+	.weight = 8,
+	.backings = BACKINGS_WITH_FD,
+	.args = punch_args,
+	.errnos = errnos_punch,
+	.run = run_fallocate_punch,
+	.effects = effects_punch,
+};
+
+/* ---- ftruncate ---- */
+
+enum { TRUNCATE_ARG_OFF = 1, TRUNCATE_ARG_HOW, TRUNCATE_ARG_HOLD };
+enum { TRUNCATE_BOUNCE, TRUNCATE_SHRINK, TRUNCATE_GROW };
+enum { HOLD_MAX_NS = 1000000 };
+
+static const struct arg_word truncate_words[] = {
+	{"bounce", TRUNCATE_BOUNCE},
+	{"shrink", TRUNCATE_SHRINK},
+	{"grow", TRUNCATE_GROW},
+	{NULL, 0},
+};
+
+static const struct arg_desc truncate_args[] = {
+	{"slot", ARG_SLOT, 0, NULL, "whose object"},
+	{"off", ARG_OFF, 0, NULL, "pages that stay when it shrinks"},
+	{"how", ARG_ENUM, 0, truncate_words,
+		"shrink and grow back, stay short, or grow back to full length"},
+	{"hold", ARG_NS, HOLD_MAX_NS, NULL, "how long a bounce stays short"},
+	{.kind = ARG_END},
+};
+
+static void hold(uint32_t ns)
+{
+	uint64_t end = clock_ticks() + clock_from_ns(ns);
+
+	while (clock_ticks() < end)
+		clock_relax();
+}
+
+static long run_ftruncate(struct op_env *e, const struct op_call *c)
+{
+	struct op_span s = op_range(e, c);
+	uint32_t how = c->arg[TRUNCATE_ARG_HOW];
+
+	if (how != TRUNCATE_GROW && ftruncate(s.slot->fd, bytes_of(&s, s.page)) < 0)
+		return -errno;
+	if (how == TRUNCATE_SHRINK)
+		return 0;
+	if (how == TRUNCATE_BOUNCE)
+		hold(c->arg[TRUNCATE_ARG_HOLD]);
+	return result_of(ftruncate(s.slot->fd, bytes_of(&s, s.slot->pages)));
+}
+
+static unsigned int effects_ftruncate(
+	const struct op_env *e, const struct op_call *c, struct effect *eff)
+{
+	struct op_span s = op_range(e, c);
+
+	switch (c->arg[TRUNCATE_ARG_HOW]) {
+	case TRUNCATE_BOUNCE:
+		eff[0] = op_effect(&s, EFFECT_ZERO | EFFECT_BUS | EFFECT_SIZED);
+		break;
+	case TRUNCATE_SHRINK:
+		eff[0] = op_effect(&s, EFFECT_ZERO | EFFECT_BUS | EFFECT_BUS_SURE);
+		break;
+	default:
+		eff[0] = sized_to(&s, s.slot->pages);
+	}
+	return 1;
+}
+
+/* Half of the calls bounce, and a short object does not stay so for long. */
+static void tune_ftruncate(struct op_call *c, struct rng *r)
+{
+	static const uint8_t how[] = {
+		TRUNCATE_BOUNCE, TRUNCATE_BOUNCE, TRUNCATE_SHRINK, TRUNCATE_GROW};
+
+	c->arg[TRUNCATE_ARG_HOW] = how[rng_below(r, sizeof(how))];
+}
+
+static const struct op_errno errnos_ftruncate[] = {
+	{EINVAL, WHEN_UNALIGNED}, /* hugetlbfs_setattr */
+	{ENOSPC, WHEN_FILE}, /* metadata of a full filesystem */
+	{0, 0},
+};
+
+const struct op op_ftruncate = {
+	.name = "ftruncate",
+	.help = "makes the object shorter, and full length again",
+	.exercises = "shmem_setattr shmem_undo_range truncate_inode_partial_folio split_folio "
+		     "hugetlb_vmtruncate "
+		     "remove_inode_hugepages unmap_mapping_range truncate_pagecache",
+	.weight = 5,
+	.backings = BACKINGS_WITH_FD,
+	.args = truncate_args,
+	.errnos = errnos_ftruncate,
+	.run = run_ftruncate,
+	.effects = effects_ftruncate,
+	.tune = tune_ftruncate,
+};
