@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Drawing a round's program. All chance comes from streams numbered by crew, lane and round, so that lanes need not ask
+ * each other. So that they meet nevertheless, most rounds have a focus: one slot and one huge page of it that all lanes
+ * of the crew prefer.
+ */
+#include "plan/plan.h"
+
+#include <string.h>
+
+enum { STREAM_FOCUS = 1000 }; /* lanes' streams have the numbers 0..7 */
+
+struct focus {
+	bool on;
+	unsigned int slot;
+	uint32_t unit;	/* base pages of the huge page */
+	uint32_t page;	/* its first base page */
+	uint32_t pages; /* of the slot */
+};
+
+static unsigned int nth_bit(uint32_t mask, unsigned int n)
+{
+	while (n--)
+		mask &= mask - 1;
+	return (unsigned int)__builtin_ctz(mask);
+}
+
+/* Three rounds of four have a focus. */
+static struct focus draw_focus(const struct plan *p, unsigned int crew, uint64_t round)
+{
+	const struct slot_spec *s;
+	struct focus f = {0};
+	struct rng r;
+
+	if (!p->slots_present)
+		return f;
+	rng_init(&r, p->seed, crew, STREAM_FOCUS, round);
+	f.on = rng_below(&r, 4) != 0;
+	f.slot = nth_bit(p->slots_present,
+		(unsigned int)rng_below(&r, (uint64_t)__builtin_popcount(p->slots_present)));
+	s = &p->slot[f.slot];
+	f.pages = (uint32_t)(s->size / p->page_size);
+	f.unit = (uint32_t)(s->huge_size / p->page_size);
+	if (f.unit < p->pmd_pages)
+		f.unit = p->pmd_pages;
+	f.page = f.pages > f.unit ? (uint32_t)rng_below(&r, f.pages / f.unit) * f.unit : 0;
+	return f;
+}
+
+/* Moves a drawn range onto the focus: its place in the huge page and its length stay. */
+static void move_range(const struct focus *f, struct op_call *c)
+{
+	uint32_t off = c->arg[2], pages = c->arg[3];
+
+	/* The whole slot has the focus in it already. */
+	if (off == 0 && (pages == 0 || pages >= f->pages))
+		return;
+	c->arg[2] = f->page + off % f->unit;
+}
+
+static bool is_range(const struct op *op)
+{
+	return op->backings && op->args[0].kind == ARG_SLOT && op->args[1].kind == ARG_VIEW && op->args[2].kind == ARG_OFF &&
+		op->args[3].kind == ARG_LEN;
+}
+
+static void draw_op(const struct op_draw *d, const struct plan_op *o, const struct focus *f, struct op_call *ret,
+	struct rng *r)
+{
+	const struct op *op = op_get(o->call.op);
+	struct op_draw focused = *d;
+	bool near = f->on && is_range(op) && !(o->fixed & 0xd) && (d->slots >> f->slot & 1) &&
+		(op->backings >> d->slot[f->slot].backing & 1);
+
+	*ret = o->call;
+	if (near)
+		focused.slots = 1U << f->slot;
+	/* It has a slot: plans keep only such ops. */
+	op_draw_args(op, &focused, o->fixed, ret, r);
+	if (near)
+		move_range(f, ret);
+}
+
+/* The entry of the mix whose share of the weights holds `at`. */
+static const struct plan_op *find_share(const struct plan_lane *l, uint64_t at)
+{
+	unsigned int low = 0, high = l->nops - 1;
+
+	while (low < high) {
+		unsigned int mid = (low + high) / 2;
+
+		if (l->op[mid].upto > at)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return &l->op[low];
+}
+
+static void draw_lane(const struct plan *p, unsigned int crew, unsigned int lane, uint64_t round, const struct focus *f,
+	struct program_lane *ret)
+{
+	const struct plan_crew *c = &p->crew[crew];
+	const struct plan_lane *l = &c->lane[lane];
+	const struct op_draw d = {
+		.slot = p->slot,
+		.slots = l->slots & p->slots_present,
+		.nslots = p->nslots,
+		.nprocs = c->nprocs,
+		.nnodes = p->nnodes,
+		.page_size = p->page_size,
+		.pmd_pages = p->pmd_pages,
+	};
+	struct rng r;
+
+	rng_init(&r, p->seed, crew, lane, round);
+	ret->proc = l->proc;
+	ret->offset_ns = l->exact_offset ? l->max_offset_ns : (uint32_t)rng_log(&r, l->max_offset_ns);
+	ret->nops = (uint8_t)(l->nops ? l->depth : 0);
+	for (unsigned int i = 0; i < ret->nops; i++) {
+		const struct plan_op *o = l->sequence ? &l->op[i] : find_share(l, rng_below(&r, l->weight_sum));
+
+		draw_op(&d, o, f, &ret->op[i], &r);
+	}
+}
+
+void plan_draw_lane(const struct plan *p, unsigned int crew, unsigned int lane, uint64_t round, struct program_lane *ret)
+{
+	const struct focus f = draw_focus(p, crew, round);
+
+	draw_lane(p, crew, lane, round, &f, ret);
+}
+
+void plan_draw(const struct plan *p, unsigned int crew, uint64_t round, struct program *ret)
+{
+	const struct focus f = draw_focus(p, crew, round);
+
+	ret->nslots = (uint8_t)p->nslots;
+	ret->nlanes = (uint8_t)p->crew[crew].nlanes;
+	memcpy(ret->slot, p->slot, sizeof(ret->slot));
+	for (unsigned int i = 0; i < ret->nlanes; i++)
+		draw_lane(p, crew, i, round, &f, &ret->lane[i]);
+}
