@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Locking in memory. VMAs of hugetlb are never locked, only populated (mm/mlock.c, mlock_fixup). Errors of the populating are
- * turned: EFAULT into ENOMEM, ENOMEM into EAGAIN (__mlock_posix_error_return).
+ * turned: EFAULT into ENOMEM, ENOMEM into EAGAIN (__mlock_posix_error_return). System calls by number: sanitizers turn the
+ * functions of libc into nothing.
  */
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "op/op.h"
 #include "backings.h"
@@ -34,7 +37,7 @@ static long run_mlock(struct op_env *e, const struct op_call *c)
 {
 	struct op_span s = op_range(e, c);
 
-	return result_of(mlock((void *)s.addr, s.len));
+	return result_of(syscall(SYS_mlock, s.addr, s.len));
 }
 
 const struct op op_mlock = {
@@ -91,7 +94,7 @@ static long run_munlock(struct op_env *e, const struct op_call *c)
 {
 	struct op_span s = op_range(e, c);
 
-	return result_of(munlock((void *)s.addr, s.len));
+	return result_of(syscall(SYS_munlock, s.addr, s.len));
 }
 
 static unsigned int effects_munlock(
@@ -135,7 +138,7 @@ static const struct arg_desc all_args[] = {
 
 static long run_mlockall(struct op_env *e, const struct op_call *c)
 {
-	return result_of(mlockall((int)all_words[c->arg[0]].value));
+	return result_of(syscall(SYS_mlockall, all_words[c->arg[0]].value));
 }
 
 /* Being locked counts for the whole process: one slot tells it. */
@@ -171,7 +174,7 @@ const struct op op_mlockall = {
 
 static long run_munlockall(struct op_env *e, const struct op_call *c)
 {
-	return result_of(munlockall());
+	return result_of(syscall(SYS_munlockall));
 }
 
 const struct op op_munlockall = {
