@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "exec/crew.h"
+#include "executor.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+static size_t lay_out(struct crew_ctl *ctl, struct space_mem *mem)
+{
+	mem->used = 0;
+	space_alloc(mem, sizeof(*ctl));
+	for (unsigned int i = 0; i < ctl->nslots; i++)
+		if (ctl->slot[i].present)
+			space_init(&ctl->space[i], &ctl->slot[i], ctl->nprocs, ctl->nlanes, ctl->lane_proc, mem);
+	return mem->used;
+}
+
+static void describe(struct crew_ctl *ctl, const struct plan *plan, unsigned int index, const struct machine *m)
+{
+	const struct plan_crew *pc = &plan->crew[index];
+
+	ctl->index = index;
+	ctl->nlanes = pc->nlanes;
+	ctl->nprocs = pc->nprocs;
+	ctl->nslots = plan->nslots;
+	for (unsigned int l = 0; l < pc->nlanes; l++)
+		ctl->lane_proc[l] = pc->lane[l].proc;
+	for (unsigned int i = 0; i < plan->nslots; i++) {
+		slot_init(&ctl->slot[i], &plan->slot[i], m);
+		ctl->slot[i].present = plan->slots_present >> i & 1;
+		ctl->slot[i].tight = plan->slots_tight >> i & 1;
+	}
+}
+
+static int map_ctl(struct crew *c)
+{
+	struct space_mem mem = {0};
+	struct crew_ctl *model = calloc(1, sizeof(*model)), *ctl;
+	void *p;
+
+	if (!model)
+		return -ENOMEM;
+	describe(model, c->plan, c->index, c->machine);
+	mem.size = c->ctl_size = lay_out(model, &mem);
+	free(model);
+	p = mmap(NULL, c->ctl_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	madvise(p, c->ctl_size, MADV_NOHUGEPAGE); /* the tool's memory stays small and out of the statistics */
+	c->ctl = ctl = p;
+	describe(ctl, c->plan, c->index, c->machine);
+	mem.base = p;
+	lay_out(ctl, &mem);
+	return 0;
+}
+
+int crew_new(const struct plan *plan, unsigned int index, const struct machine *m, const struct slot_places *places,
+	struct crew **ret)
+{
+	struct crew *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->plan = plan;
+	c->machine = m;
+	c->index = index;
+	r = map_ctl(c);
+	if (r < 0)
+		goto fail;
+	for (unsigned int i = 0; i < c->ctl->nslots; i++) {
+		struct slot *s = &c->ctl->slot[i];
+
+		if (!s->present)
+			continue;
+		r = slot_open(s, m, places);
+		if (r < 0) {
+			log_error("crew %u: slot %s (%s): %s", index, s->spec.name, backing_name(s->spec.backing),
+				strerror(-r));
+			goto fail;
+		}
+	}
+	*ret = c;
+	return 0;
+fail:
+	crew_free(c);
+	return r;
+}
+
+void crew_free(struct crew *c)
+{
+	if (!c)
+		return;
+	if (c->ctl) {
+		for (unsigned int i = 0; i < c->ctl->nslots; i++)
+			slot_close(&c->ctl->slot[i]);
+		munmap(c->ctl, c->ctl_size);
+	}
+	free(c);
+}
+
+static void prepare_start(struct crew *c, uint64_t first_round)
+{
+	struct crew_ctl *ctl = c->ctl;
+
+	ctl->first_round = first_round;
+	atomic_store(&ctl->seq, 0);
+	atomic_store(&ctl->arrived, 0);
+	atomic_store(&ctl->sleepers, 0);
+	atomic_store(&ctl->phase, PHASE_SWEEP); /* the first phase to follow is PHASE_MAP */
+	atomic_store(&ctl->round, first_round);
+	atomic_store(&ctl->stop, false);
+	atomic_store(&ctl->failed, 0);
+	for (unsigned int i = 0; i < ctl->nslots; i++)
+		for (uint32_t k = 0; ctl->slot[i].present && k < ctl->space[i].nchunks; k++)
+			space_mark_dirty(&ctl->space[i], k);
+	for (unsigned int p = 0; p < PROGRAM_MAX_PROCS; p++)
+		atomic_store(&ctl->pid[p], 0);
+	for (unsigned int l = 0; l < PROGRAM_MAX_LANES; l++) {
+		atomic_store(&ctl->lane[l].state, LANE_STARTING);
+		atomic_store(&ctl->lane[l].op_start, 0);
+		atomic_store(&ctl->lane[l].tid, 0);
+		atomic_store(&ctl->lane[l].nrecords, 0);
+	}
+}
+
+int crew_start(struct crew *c, uint64_t first_round)
+{
+	pid_t supervisor = getpid(), pid;
+
+	prepare_start(c, first_round);
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		executor_main(c, supervisor);
+	atomic_store(&c->ctl->pid[0], pid);
+	return 0;
+}
+
+void crew_stop(struct crew *c)
+{
+	atomic_store_explicit(&c->ctl->stop, true, memory_order_release);
+}
+
+pid_t crew_pid(const struct crew *c, unsigned int proc)
+{
+	return atomic_load_explicit(&c->ctl->pid[proc], memory_order_acquire);
+}
+
+void crew_kill(struct crew *c)
+{
+	for (unsigned int p = 0; p < c->ctl->nprocs; p++)
+		if (crew_pid(c, p) > 0)
+			kill(crew_pid(c, p), SIGKILL);
+}
+
+unsigned int crew_alive(const struct crew *c)
+{
+	unsigned int n = 0;
+
+	for (unsigned int p = 0; p < c->ctl->nprocs; p++)
+		n += crew_pid(c, p) > 0;
+	return n;
+}
+
+bool crew_reaped(struct crew *c, pid_t pid, unsigned int *ret_proc)
+{
+	for (unsigned int p = 0; p < c->ctl->nprocs; p++) {
+		if (crew_pid(c, p) != pid)
+			continue;
+		atomic_store_explicit(&c->ctl->pid[p], 0, memory_order_release);
+		*ret_proc = p;
+		return true;
+	}
+	return false;
+}

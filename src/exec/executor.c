@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "executor.h"
+#include "base/clock.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+enum { SPIN_NS = 200000 }; /* an arrived lane polls that long before it sleeps */
+
+_Noreturn void executor_fail(struct crew_ctl *ctl, int err, const char *what)
+{
+	int none = 0;
+
+	snprintf(ctl->failed_what, sizeof(ctl->failed_what), "%s", what);
+	atomic_compare_exchange_strong(&ctl->failed, &none, err);
+	_exit(2);
+}
+
+/* Dies with the supervisor, is the OOM killer's first choice, dumps no core, and leaves Ctrl-C to the supervisor. */
+static void behave(pid_t supervisor)
+{
+	struct rlimit none = {0, 0};
+	int fd;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != supervisor)
+		_exit(2);
+	setrlimit(RLIMIT_CORE, &none);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		if (write(fd, "1000", 4) < 0) {
+			/* Then it is chosen by size. */
+		}
+		close(fd);
+	}
+}
+
+/* Executors after the first are its forks, so that they inherit its shared mappings, and children of the supervisor. */
+static unsigned int fork_siblings(struct crew_ctl *ctl, pid_t supervisor)
+{
+	for (unsigned int p = 1; p < ctl->nprocs; p++) {
+		long pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+
+		if (pid < 0)
+			executor_fail(ctl, errno, "fork of an executor");
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			if (getppid() != supervisor)
+				_exit(2);
+			atomic_store_explicit(&ctl->pid[p], (pid_t)syscall(SYS_getpid), memory_order_release);
+			return p;
+		}
+	}
+	return 0;
+}
+
+static void open_proc_files(struct op_env *e)
+{
+	e->split_fd = open("/sys/kernel/debug/split_huge_pages", O_WRONLY | O_CLOEXEC);
+	e->smaps_fd = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
+	e->smaps_rollup_fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
+	e->pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	e->numa_maps_fd = open("/proc/self/numa_maps", O_RDONLY | O_CLOEXEC);
+	e->privileged = geteuid() == 0;
+}
+
+static struct lane *new_lane(struct executor *ex, unsigned int no, const struct op_env *shared)
+{
+	struct crew_ctl *ctl = ex->ctl;
+	struct lane *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		executor_fail(ctl, ENOMEM, "memory for a lane");
+	l->ex = ex;
+	l->no = no;
+	l->plan = &ex->plan->crew[ctl->index].lane[no];
+	l->ctl = &ctl->lane[no];
+	l->env = *shared;
+	l->env.machine = ex->machine;
+	l->env.slot = ctl->slot;
+	l->env.nslots = ctl->nslots;
+	l->env.lane = no;
+	l->env.proc = ex->proc;
+	l->env.nprocs = ctl->nprocs;
+	l->env.pid = ctl->pid;
+	l->env.cells = &l->cells;
+	l->env.scratch = calloc(1, sizeof(*l->env.scratch));
+	if (!l->env.scratch)
+		executor_fail(ctl, ENOMEM, "memory for a lane");
+	memset(l->env.scratch, 1, sizeof(*l->env.scratch)); /* faulted in now, not in a round */
+	l->cells = (struct cells){.slot = ctl->slot, .space = ctl->space, .nslots = ctl->nslots, .lane = no,
+		.nlanes = ctl->nlanes, .proc = ex->proc, .lane_proc = ctl->lane_proc, .ring = &l->ctl->ring,
+		.inject = no == 0 ? ctl->inject_cell : CELL_INJECT_NONE};
+	return l;
+}
+
+static bool is_crowded(const struct executor *ex)
+{
+	unsigned int lanes = 0;
+
+	for (unsigned int i = 0; i < ex->plan->ncrews; i++)
+		lanes += ex->plan->crew[i].nlanes;
+	return lanes > (unsigned int)ex->machine->ncpus;
+}
+
+static void run_lanes(struct executor *ex)
+{
+	struct op_env shared = {0};
+	bool first = true;
+
+	open_proc_files(&shared);
+	for (unsigned int l = 0; l < ex->ctl->nlanes; l++) {
+		if (ex->ctl->lane_proc[l] != ex->proc)
+			continue;
+		ex->lane[ex->nlanes] = new_lane(ex, l, &shared);
+		ex->lane[ex->nlanes++]->first_of_proc = first;
+		first = false;
+	}
+	for (unsigned int i = 0; i < ex->nlanes; i++)
+		if (pthread_create(&ex->lane[i]->thread, NULL, lane_main, ex->lane[i]))
+			executor_fail(ex->ctl, EAGAIN, "thread of a lane");
+	for (unsigned int i = 0; i < ex->nlanes; i++)
+		pthread_join(ex->lane[i]->thread, NULL);
+}
+
+_Noreturn void executor_main(struct crew *crew, pid_t supervisor)
+{
+	struct crew_ctl *ctl = crew->ctl;
+	struct executor ex = {.ctl = ctl, .plan = crew->plan, .machine = crew->machine};
+	int r;
+
+	behave(supervisor);
+	atomic_store_explicit(&ctl->pid[0], getpid(), memory_order_release);
+	if (!arena_find(ctl->slot, ctl->nslots, ctl->nlanes))
+		executor_fail(ctl, ENOMEM, "address space for the slots");
+	for (unsigned int i = 0; i < ctl->nslots; i++) {
+		r = ctl->slot[i].present ? slot_anchor(&ctl->slot[i]) : 0;
+		if (r < 0)
+			executor_fail(ctl, -r, "shared anonymous memory");
+	}
+	ex.proc = fork_siblings(ctl, supervisor);
+	r = cells_handle_signals();
+	if (r < 0)
+		executor_fail(ctl, -r, "signal handlers");
+	ex.crowded = is_crowded(&ex);
+	ex.spin = ex.crowded ? 0 : clock_from_ns(SPIN_NS);
+	run_lanes(&ex);
+	_exit(0);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside an executor process: set-up, its lanes, and what they do in each phase. Private to exec. */
+#ifndef SUNDER_EXEC_EXECUTOR_H
+#define SUNDER_EXEC_EXECUTOR_H
+
+#include <pthread.h>
+
+#include "exec/crew.h"
+
+struct executor;
+
+/* One lane's own memory; outside all slots. */
+struct lane {
+	struct executor *ex;
+	unsigned int no;	  /* in the crew */
+	const struct plan_lane *plan;
+	struct lane_ctl *ctl;
+	struct op_env env;
+	struct cells cells;
+	struct program_lane program; /* of the round to come */
+	pthread_t thread;
+	bool first_of_proc;
+};
+
+struct executor {
+	struct crew_ctl *ctl;
+	const struct plan *plan;
+	const struct machine *machine;
+	unsigned int proc, nlanes;
+	uint64_t spin;		/* ticks */
+	bool crowded;		/* more lanes on the machine than CPUs */
+	struct lane *lane[PROGRAM_MAX_LANES];
+};
+
+/* The first executor's life, right after the fork: sets up, forks the others, runs its lanes to the end, exits. */
+_Noreturn void executor_main(struct crew *crew, pid_t supervisor);
+
+/* Thread body. arg: struct lane. */
+void *lane_main(void *arg);
+
+/* The crew cannot go on: tells the supervisor why, and ends the process. */
+_Noreturn void executor_fail(struct crew_ctl *ctl, int err, const char *what);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Crews: up to 8 lanes in up to 8 executor processes that share slots. Each round all lanes are released at a common deadline, each
+ * with its own offset, and run their part of the round's program; between rounds nothing runs. The supervisor starts a
+ * crew, watches its shared control block, and takes evidence from it; it never maps a slot.
+ */
+#ifndef SUNDER_EXEC_CREW_H
+#define SUNDER_EXEC_CREW_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "mem/arena.h"
+#include "mem/cell.h"
+#include "plan/plan.h"
+
+enum { STAT_ERRNOS = 8 };
+
+/* What became of one op's calls on one lane. Written by the lane, read by the supervisor at any time. */
+struct op_stat {
+	_Atomic uint64_t ok, failed, ticks;
+	_Atomic uint32_t err[STAT_ERRNOS]; /* distinct errnos seen, 0: free */
+	_Atomic uint64_t count[STAT_ERRNOS];
+};
+
+/* One executed op of the round in progress or just ended. */
+struct record {
+	uint8_t op;
+	uint8_t cpu;
+	int16_t err; /* errno, 0: success */
+	uint64_t start, stop; /* ticks; stop 0: running */
+};
+
+enum lane_state { LANE_STARTING, LANE_WAITING, LANE_RUNNING, LANE_ENDED };
+
+struct lane_ctl {
+	_Atomic int tid;
+	_Atomic uint32_t state;		/* enum lane_state */
+	_Atomic uint32_t op_index;	/* in the round's program */
+	_Atomic uint32_t op;		/* number of the op in progress; OP_NUMBERS: none */
+	_Atomic uint64_t op_start;	/* ticks; 0: none in progress */
+	_Atomic uint64_t round;
+	_Atomic uint64_t ops, migrated, split, collapsed, touched, checks, zeros, segv, bus, swept;
+	_Atomic uint64_t skew_ns;	/* released that much after its own deadline, sum */
+	struct record record[PROGRAM_MAX_OPS];
+	_Atomic uint32_t nrecords;
+	struct op_stat stat[OP_NUMBERS];
+	struct evidence_ring ring;
+} __attribute__((aligned(64)));
+
+enum crew_phase { PHASE_MAP, PHASE_RUN, PHASE_SWEEP, PHASE_END };
+
+struct crew_ctl {
+	/* Set by the supervisor before the fork; constant from then on. */
+	unsigned int index, nlanes, nprocs;
+	uint64_t first_round;
+	enum cell_inject inject_cell;
+	int inject_errno;		/* one op reports this errno, once */
+	bool inject_stall, inject_crash, inject_fault, injecting; /* injecting: any of those in a lane */
+	uint8_t lane_proc[PROGRAM_MAX_LANES];
+	/* Slots; addresses are filled in by the first executor. */
+	struct slot slot[SLOT_MAX];
+	unsigned int nslots;
+	struct space space[SLOT_MAX];
+	/* The barrier. seq: futex word, +1 for each phase released. */
+	_Atomic uint32_t seq;
+	_Atomic uint32_t arrived;	/* lanes done with the phase */
+	_Atomic uint32_t phase;		/* enum crew_phase */
+	_Atomic uint64_t round, deadline, rounds_done;
+	_Atomic uint32_t sleepers;	/* lanes in futex wait on seq */
+	_Atomic bool stop;		/* by the supervisor: end after this round */
+	_Atomic bool locked[PROGRAM_MAX_PROCS]; /* something was mlocked in this epoch */
+	_Atomic pid_t pid[PROGRAM_MAX_PROCS];
+	_Atomic int failed;		/* an executor could not set up: errno */
+	char failed_what[128];		/* valid when failed is set */
+	/* Overlap, counted by the last lane to arrive. */
+	_Atomic uint64_t ops_seen, ops_overlapped;
+	_Atomic uint32_t pair[OP_NUMBERS][OP_NUMBERS]; /* rounds-wise count of overlapping op pairs, a <= b */
+	struct lane_ctl lane[PROGRAM_MAX_LANES];
+};
+
+struct crew {
+	struct crew_ctl *ctl;		/* shared mapping, ctl_size bytes */
+	size_t ctl_size;
+	const struct plan *plan;
+	const struct machine *machine;
+	unsigned int index;
+};
+
+/*
+ * Makes the control block and the slots' objects. places: where objects are made. *ret is freed with crew_free().
+ * 0 or -errno (message logged).
+ */
+int crew_new(const struct plan *plan, unsigned int index, const struct machine *m, const struct slot_places *places,
+	struct crew **ret);
+void crew_free(struct crew *c);
+
+/* Forks the first executor, which forks the rest. first_round: where the crew goes on. 0 or -errno. */
+int crew_start(struct crew *c, uint64_t first_round);
+
+/* Asks the lanes to end after the round in progress. */
+void crew_stop(struct crew *c);
+
+/* SIGKILLs all executors. They are still to be waited for. */
+void crew_kill(struct crew *c);
+
+/* Pids of executors that are up (0: not). */
+pid_t crew_pid(const struct crew *c, unsigned int proc);
+
+/* Number of executor processes that have not been reaped. */
+unsigned int crew_alive(const struct crew *c);
+
+/* Tells the crew that a process of it was reaped; false if pid is none of its. */
+bool crew_reaped(struct crew *c, pid_t pid, unsigned int *ret_proc);
+
+#endif

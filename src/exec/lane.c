@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "executor.h"
+#include "barrier.h"
+#include "overlap.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <numaif.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { POOL_WAIT_NS = 2000000000 };
+enum { RELEASE_NS = 3000, RELEASE_ASLEEP_NS = 60000 }; /* from the decision to the round's deadline */
+
+static inline void bump(_Atomic uint64_t *p, uint64_t n)
+{
+	/* one writer: a plain add, made visible */
+	atomic_store_explicit(p, atomic_load_explicit(p, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+/* ---- one op ---- */
+
+static uint32_t backing_when(const struct slot *s)
+{
+	uint32_t when = s->tight ? WHEN_TIGHT : 0;
+
+	if (backing_is_private(s->spec.backing))
+		when |= WHEN_PRIVATE;
+	switch (s->spec.backing) {
+	case BACKING_ANON:
+		return when | WHEN_ANON;
+	case BACKING_FILE:
+		return when | WHEN_FILE;
+	case BACKING_ANON_SHARED:
+	case BACKING_MEMFD:
+	case BACKING_TMPFS:
+		return when | WHEN_SHMEM;
+	default:
+		return when | WHEN_HUGETLB;
+	}
+}
+
+/* Restoring ops on the track that had begun; taken before a call, compared after. */
+struct before {
+	uint32_t hole, bus;
+	bool busy;
+};
+
+static struct track *hole_track(struct lane *l, const struct op_span *s)
+{
+	return &l->cells.space[s->slot_no].view[l->env.proc][s->view].hole;
+}
+
+static struct track *bus_track(struct lane *l, const struct op_span *s)
+{
+	return &space_content(&l->cells.space[s->slot_no], l->env.proc)->bus;
+}
+
+static struct before look_before(struct lane *l, const struct op_span *s)
+{
+	const struct track *h = hole_track(l, s), *b = bus_track(l, s);
+	struct before f = {atomic_load_explicit(&h->restore.b, memory_order_acquire),
+		atomic_load_explicit(&b->restore.b, memory_order_acquire), false};
+
+	f.busy = f.hole != atomic_load_explicit(&h->restore.e, memory_order_acquire) ||
+		 f.bus != atomic_load_explicit(&b->restore.e, memory_order_acquire);
+	return f;
+}
+
+static uint32_t range_when(struct lane *l, const struct op *op, const struct op_call *c, const struct before *f)
+{
+	struct op_span s = op_range(&l->env, c);
+	struct space *sp = &l->cells.space[s.slot_no];
+	struct space_facts facts = space_facts(sp, l->env.proc, s.view, s.page, s.pages);
+	uint32_t when = backing_when(s.slot);
+	uint32_t hole = atomic_load_explicit(&hole_track(l, &s)->restore.b, memory_order_acquire);
+	uint32_t bus = atomic_load_explicit(&bus_track(l, &s)->restore.b, memory_order_acquire);
+
+	(void)op;
+	if (facts.hole || f->busy || hole != f->hole)
+		when |= WHEN_HOLE;
+	if (facts.truncated || f->busy || bus != f->bus)
+		when |= WHEN_SHORT;
+	if (facts.split)
+		when |= WHEN_SPLIT;
+	if (s.page % s.slot->granule || s.pages % s.slot->granule)
+		when |= WHEN_UNALIGNED;
+	return when;
+}
+
+static void judge_errno(struct lane *l, const struct op *op, const struct op_call *c, int err, const struct before *f)
+{
+	struct crew_ctl *ctl = l->ex->ctl;
+	uint32_t when = l->env.privileged ? 0 : WHEN_UNPRIV;
+	struct evidence e;
+
+	if (op->backings)
+		when |= range_when(l, op, c, f);
+	if (atomic_load_explicit(&ctl->locked[l->env.proc], memory_order_relaxed))
+		when |= WHEN_LOCKED;
+	if (atomic_load_explicit(&ctl->stop, memory_order_relaxed))
+		when |= WHEN_GONE_PEER;
+	if (op->odd && op->odd(&l->env, c))
+		when |= WHEN_ODD;
+	if (op_errno_legal(op, err, when))
+		return;
+	e = (struct evidence){.kind = EVIDENCE_ERRNO, .lane = (uint8_t)l->no, .op = c->op, .op_index = l->cells.op_index,
+		.err = err, .code = (int32_t)when, .round = l->cells.round, .ticks = clock_ticks()};
+	if (op->backings) {
+		struct op_span s = op_range(&l->env, c);
+
+		e.slot = (uint8_t)s.slot_no;
+		e.view = (uint8_t)s.view;
+		e.cell_page = s.page;
+		e.addr = s.addr;
+		e.seen = s.pages;
+	}
+	evidence_push(&l->ctl->ring, &e);
+}
+
+static void count(struct lane *l, unsigned int number, int err, uint64_t ticks)
+{
+	struct op_stat *s = &l->ctl->stat[number];
+
+	bump(&s->ticks, ticks);
+	if (!err) {
+		bump(&s->ok, 1);
+		return;
+	}
+	bump(&s->failed, 1);
+	for (unsigned int i = 0; i < STAT_ERRNOS; i++) {
+		uint32_t have = atomic_load_explicit(&s->err[i], memory_order_relaxed);
+
+		if (have && have != (uint32_t)err)
+			continue;
+		atomic_store_explicit(&s->err[i], (uint32_t)err, memory_order_relaxed);
+		bump(&s->count[i], 1);
+		return;
+	}
+}
+
+/* Protects a whole view behind the model's back and touches it. False: no view is whole at the moment. */
+static bool plant_fault(struct lane *l)
+{
+	for (unsigned int i = 0; i < l->env.nslots; i++) {
+		const struct slot *s = &l->env.slot[i];
+		uint32_t head = atomic_load_explicit(&l->ctl->ring.head, memory_order_relaxed);
+
+		if (!s->present || mprotect((void *)s->view[0], s->spec.size, PROT_NONE) < 0)
+			continue;
+		cells_touch(&l->cells, i, 0, 0, s->granule, 1, CELL_RMW);
+		mprotect((void *)s->view[0], s->spec.size, PROT_READ | PROT_WRITE);
+		if (atomic_load_explicit(&l->ctl->ring.head, memory_order_relaxed) != head)
+			return true;
+	}
+	return false;
+}
+
+/* The injections that are planted in a lane; each once, on lane 0. */
+static void inject(struct lane *l, long *r)
+{
+	struct crew_ctl *ctl = l->ex->ctl;
+
+	if (l->no != 0)
+		return;
+	if (ctl->inject_errno) {
+		*r = -ctl->inject_errno;
+		ctl->inject_errno = 0;
+	}
+	if (ctl->inject_fault)
+		ctl->inject_fault = !plant_fault(l);
+	if (ctl->inject_crash)
+		raise(SIGSEGV);
+	while (ctl->inject_stall)
+		pause();
+}
+
+static void run_op(struct lane *l, const struct op_call *c, unsigned int index)
+{
+	const struct op *op = op_get(c->op);
+	struct crew_ctl *ctl = l->ex->ctl;
+	struct record *rec = &l->ctl->record[index];
+	struct effect_run fx = {0};
+	struct before before = {0};
+	uint64_t stop;
+	long r;
+
+	l->cells.op = c->op;
+	l->cells.op_index = (uint8_t)index;
+	l->env.migrated = l->env.split = l->env.collapsed = l->env.bytes = 0;
+	if (op->effects) {
+		fx.n = op->effects(&l->env, c, fx.eff);
+		effects_begin(ctl->space, ctl->nslots, l->env.proc, &fx);
+		for (unsigned int i = 0; i < fx.n; i++)
+			if (fx.eff[i].kinds & EFFECT_LOCKED)
+				atomic_store_explicit(&ctl->locked[l->env.proc], true, memory_order_relaxed);
+	}
+	if (op->backings) {
+		struct op_span s = op_range(&l->env, c);
+
+		before = look_before(l, &s);
+	}
+	atomic_store_explicit(&l->ctl->op, c->op, memory_order_relaxed);
+	atomic_store_explicit(&l->ctl->op_index, index, memory_order_relaxed);
+	rec->op = c->op;
+	rec->stop = 0;
+	rec->start = clock_ticks();
+	atomic_store_explicit(&l->ctl->op_start, rec->start, memory_order_release); /* read by the progress oracle */
+	r = op->run(&l->env, c);
+	stop = clock_ticks();
+	if (__builtin_expect(ctl->injecting, 0))
+		inject(l, &r);
+	atomic_store_explicit(&l->ctl->op_start, 0, memory_order_release);
+	effects_end(ctl->space, ctl->nslots, l->env.proc, l->no, &fx, r >= 0);
+	rec->stop = stop;
+	rec->err = r < 0 ? (int16_t)-r : 0;
+	atomic_store_explicit(&l->ctl->nrecords, index + 1, memory_order_release);
+	count(l, c->op, r < 0 ? (int)-r : 0, stop - rec->start);
+	if (l->env.migrated)
+		bump(&l->ctl->migrated, l->env.migrated);
+	if (l->env.split)
+		bump(&l->ctl->split, l->env.split);
+	if (l->env.collapsed)
+		bump(&l->ctl->collapsed, l->env.collapsed);
+	if (__builtin_expect(r < 0, 0))
+		judge_errno(l, op, c, (int)-r, &before);
+}
+
+/* ---- phases ---- */
+
+static void wait_until(const struct lane *l, uint64_t deadline)
+{
+	while (clock_ticks() < deadline) {
+		if (l->ex->crowded)
+			sched_yield();
+		else
+			clock_relax();
+	}
+}
+
+static void publish_counts(struct lane *l)
+{
+	atomic_store_explicit(&l->ctl->touched, l->cells.touched, memory_order_relaxed);
+	atomic_store_explicit(&l->ctl->checks, l->cells.checks, memory_order_relaxed);
+	atomic_store_explicit(&l->ctl->zeros, l->cells.zeros, memory_order_relaxed);
+	atomic_store_explicit(&l->ctl->segv, l->cells.segv, memory_order_relaxed);
+	atomic_store_explicit(&l->ctl->bus, l->cells.bus, memory_order_relaxed);
+}
+
+static void draw(struct lane *l, uint64_t round)
+{
+	plan_draw_lane(l->ex->plan, l->ex->ctl->index, l->no, round, &l->program);
+}
+
+static void phase_run(struct lane *l)
+{
+	struct crew_ctl *ctl = l->ex->ctl;
+	uint64_t round = atomic_load_explicit(&ctl->round, memory_order_relaxed), due;
+
+	l->cells.round = round;
+	atomic_store_explicit(&l->ctl->round, round, memory_order_relaxed);
+	atomic_store_explicit(&l->ctl->nrecords, 0, memory_order_relaxed);
+	due = atomic_load_explicit(&ctl->deadline, memory_order_relaxed) + clock_from_ns(l->program.offset_ns);
+	wait_until(l, due);
+	atomic_store_explicit(&l->ctl->state, LANE_RUNNING, memory_order_relaxed);
+	bump(&l->ctl->skew_ns, clock_to_ns(clock_ticks() - due));
+	for (unsigned int i = 0; i < l->program.nops; i++)
+		run_op(l, &l->program.op[i], i);
+	bump(&l->ctl->ops, l->program.nops);
+	atomic_store_explicit(&l->ctl->state, LANE_WAITING, memory_order_relaxed);
+	publish_counts(l);
+	draw(l, round + 1);
+}
+
+/* Huge pages that were just freed may still be on their way back to the pool (free_hpage_work). */
+static int map_view(const struct slot *s, unsigned int view)
+{
+	uint64_t until = clock_ticks() + clock_from_ns(POOL_WAIT_NS);
+	int r;
+
+	do {
+		r = slot_map(s, view, 0, s->pages, 0);
+		if (r != -ENOMEM || s->granule == 1)
+			return r;
+		sched_yield();
+	} while (clock_ticks() < until);
+	return r;
+}
+
+/* Fresh memory everywhere: what an epoch has left behind in VMAs, locks and policies ends here. */
+static void map_process(struct lane *l)
+{
+	struct crew_ctl *ctl = l->ex->ctl;
+	int r = 0;
+
+	munlockall();
+	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	for (unsigned int i = 0; i < ctl->nslots; i++) {
+		const struct slot *s = &ctl->slot[i];
+
+		for (unsigned int v = 0; s->present && v < s->nviews; v++) {
+			munmap((void *)s->view[v], s->spec.size);
+			r = map_view(s, v);
+			if (r < 0) {
+				char what[96];
+
+				snprintf(what, sizeof(what), "mapping slot %s (%s)", s->spec.name,
+					backing_name(s->spec.backing));
+				executor_fail(ctl, -r, what);
+			}
+			slot_advise(s, v);
+		}
+	}
+}
+
+static void phase_map(struct lane *l)
+{
+	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
+	if (l->first_of_proc)
+		map_process(l);
+}
+
+static void phase_sweep(struct lane *l)
+{
+	struct crew_ctl *ctl = l->ex->ctl;
+	uint64_t n = 0;
+
+	l->cells.op = OP_NUMBERS - 1;
+	l->cells.op_index = 0;
+	for (unsigned int i = 0; i < ctl->nslots; i++)
+		if (ctl->slot[i].present)
+			n += cells_sweep(&l->cells, i, (unsigned int)l->cells.round + l->no);
+	bump(&l->ctl->swept, n);
+	publish_counts(l);
+}
+
+/* ---- what comes next: decided by the last lane to arrive, alone ---- */
+
+static void renew(struct crew_ctl *ctl)
+{
+	for (unsigned int i = 0; i < ctl->nslots; i++) {
+		int r;
+
+		if (!ctl->slot[i].present)
+			continue;
+		r = slot_empty(&ctl->slot[i]);
+		if (r < 0)
+			executor_fail(ctl, -r, "emptying a slot");
+		space_reset(&ctl->space[i]);
+	}
+	for (unsigned int p = 0; p < ctl->nprocs; p++)
+		atomic_store_explicit(&ctl->locked[p], false, memory_order_relaxed);
+}
+
+static bool limit_reached(const struct lane *l)
+{
+	const struct crew_ctl *ctl = l->ex->ctl;
+
+	return atomic_load_explicit(&ctl->stop, memory_order_acquire) ||
+	       (l->ex->plan->rounds && atomic_load_explicit(&ctl->round, memory_order_relaxed) >= l->ex->plan->rounds);
+}
+
+static void release_round(struct crew_ctl *ctl)
+{
+	uint64_t margin = atomic_load_explicit(&ctl->sleepers, memory_order_relaxed) ? RELEASE_ASLEEP_NS : RELEASE_NS;
+
+	atomic_store_explicit(&ctl->deadline, clock_ticks() + clock_from_ns(margin), memory_order_relaxed);
+	atomic_store_explicit(&ctl->phase, PHASE_RUN, memory_order_relaxed);
+}
+
+static void decide(void *arg)
+{
+	struct lane *l = arg;
+	struct crew_ctl *ctl = l->ex->ctl;
+	uint64_t round = atomic_load_explicit(&ctl->round, memory_order_relaxed);
+
+	switch (atomic_load_explicit(&ctl->phase, memory_order_relaxed)) {
+	case PHASE_SWEEP:
+		if (limit_reached(l)) {
+			atomic_store_explicit(&ctl->phase, PHASE_END, memory_order_relaxed);
+			return;
+		}
+		renew(ctl);
+		atomic_store_explicit(&ctl->phase, PHASE_MAP, memory_order_relaxed);
+		return;
+	case PHASE_MAP:
+		release_round(ctl);
+		return;
+	default: /* a round has ended */
+		overlap_count(ctl);
+		atomic_store_explicit(&ctl->round, ++round, memory_order_relaxed);
+		atomic_store_explicit(&ctl->rounds_done, atomic_load(&ctl->rounds_done) + 1, memory_order_relaxed);
+		if (limit_reached(l) || round % l->ex->plan->epoch_rounds == 0)
+			atomic_store_explicit(&ctl->phase, PHASE_SWEEP, memory_order_relaxed);
+		else
+			release_round(ctl);
+	}
+}
+
+static void pin(const struct lane *l)
+{
+	size_t size = CPU_ALLOC_SIZE(MACHINE_MAX_CPUS);
+	cpu_set_t *set;
+
+	if (l->plan->cpu < 0 || !(set = CPU_ALLOC(MACHINE_MAX_CPUS)))
+		return;
+	CPU_ZERO_S(size, set);
+	CPU_SET_S((size_t)l->plan->cpu, size, set);
+	if (sched_setaffinity(0, size, set) < 0 && errno != EINVAL)
+		executor_fail(l->ex->ctl, errno, "pinning a lane to its CPU");
+	CPU_FREE(set); /* EINVAL: that CPU went offline; the lane runs where it may */
+}
+
+void *lane_main(void *arg)
+{
+	struct lane *l = arg;
+	struct crew_ctl *ctl = l->ex->ctl;
+	char name[16];
+
+	snprintf(name, sizeof(name), "lane%u.%u", ctl->index, l->no);
+	prctl(PR_SET_NAME, name);
+	pin(l);
+	cells_set_current(&l->cells);
+	atomic_store_explicit(&l->ctl->tid, (int)syscall(SYS_gettid), memory_order_relaxed);
+	atomic_store_explicit(&l->ctl->op, OP_NUMBERS, memory_order_relaxed);
+	atomic_store_explicit(&l->ctl->state, LANE_WAITING, memory_order_relaxed);
+	draw(l, ctl->first_round);
+	for (;;) {
+		barrier_arrive(ctl, l->ex->spin, decide, l);
+		switch (atomic_load_explicit(&ctl->phase, memory_order_relaxed)) {
+		case PHASE_RUN:
+			phase_run(l);
+			break;
+		case PHASE_MAP:
+			phase_map(l);
+			break;
+		case PHASE_SWEEP:
+			phase_sweep(l);
+			break;
+		default:
+			atomic_store_explicit(&l->ctl->state, LANE_ENDED, memory_order_relaxed);
+			return NULL;
+		}
+	}
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "run.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "sys/ledger.h"
+
+double run_now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+void run_finding(struct run *r, struct finding *f)
+{
+	enum run_exit code = f->lost_kernel ? EXIT_LOST : EXIT_FINDING;
+
+	if (!r->result.oracle[f->oracle].enabled) {
+		finding_clear(f);
+		return;
+	}
+	r->result.exit = exit_worse(r->result.exit, code);
+	report_finding(&r->result, f, run_now_s() - r->start_s);
+}
+
+/* ---- the output directory ---- */
+
+static bool is_empty_dir(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	bool empty = d != NULL;
+
+	while (d && (e = readdir(d)))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			empty = false;
+	if (d)
+		closedir(d);
+	return empty;
+}
+
+static void name_output(struct run *r, const char *started)
+{
+	const char *job = r->o->job ? r->o->job : r->o->program_name, *base = strrchr(job, '/');
+	int len;
+
+	base = base ? base + 1 : job;
+	len = (int)strcspn(base, ".");
+	snprintf(r->result.output, sizeof(r->result.output), "sunder-%.*s-%s", len > 100 ? 100 : len, base, started);
+}
+
+static int make_output(struct run *r)
+{
+	struct tm tm;
+	time_t now = time(NULL);
+	char stamp[32];
+	int e;
+
+	gmtime_r(&now, &tm);
+	strftime(r->result.started, sizeof(r->result.started), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
+	if (r->o->output)
+		snprintf(r->result.output, sizeof(r->result.output), "%s", r->o->output);
+	else
+		name_output(r, stamp);
+	e = path_make_dirs(r->result.output);
+	if (e < 0) {
+		log_error("output directory %s: %s", r->result.output, strerror(-e));
+		return e;
+	}
+	if (!is_empty_dir(r->result.output)) {
+		log_error("output directory %s is not empty: name another one with --output", r->result.output);
+		return -ENOTEMPTY;
+	}
+	e = report_summary_file(&r->result);
+	if (e < 0)
+		log_error("%s/summary.json: %s", r->result.output, strerror(-e));
+	return e;
+}
+
+/* ---- the plan ---- */
+
+static enum run_exit load_plan(struct run *r)
+{
+	char err[1024] = "";
+	int e;
+
+	if (r->o->job)
+		e = plan_load(r->o->job, &r->machine, &r->o->plan, &r->plan, err, sizeof(err));
+	else
+		e = plan_from_program(r->o->program, &r->machine, &r->o->plan, &r->plan, err, sizeof(err));
+	if (e == 0) {
+		if (r->o->rounds)
+			r->plan->rounds = r->o->rounds;
+		return EXIT_CLEAN;
+	}
+	log_error("%s", err[0] ? err : strerror(-e));
+	return e == -ENOSPC ? EXIT_RESOURCES : e == -ENODATA ? EXIT_NOTHING : EXIT_USAGE;
+}
+
+static void collect_injects(struct run *r)
+{
+	size_t n = 0;
+
+	for (; r->o->inject[n]; n++)
+		r->inject[n] = r->o->inject[n];
+	if (r->plan && r->plan->inject[0])
+		r->inject[n] = r->plan->inject;
+	r->result.injected = r->inject;
+}
+
+/* ---- crews ---- */
+
+static int make_crews(struct run *r)
+{
+	unsigned int n = r->plan->ncrews;
+
+	r->crew = calloc(n, sizeof(*r->crew));
+	r->abandoned = calloc(n, sizeof(*r->abandoned));
+	r->barren = calloc(n, sizeof(*r->barren));
+	r->started_at = calloc(n, sizeof(*r->started_at));
+	r->killed = calloc(n, sizeof(*r->killed));
+	if (!r->crew || !r->abandoned || !r->barren || !r->started_at || !r->killed)
+		return -ENOMEM;
+	r->result.crew = r->crew;
+	for (unsigned int i = 0; i < n; i++) {
+		int e = crew_new(r->plan, i, &r->machine, &r->places, &r->crew[i]);
+
+		if (e < 0)
+			return e;
+		r->result.ncrews = i + 1;
+	}
+	inject_crews(r);
+	for (unsigned int i = 0; i < n; i++) {
+		int e = crew_start(r->crew[i], 0);
+
+		if (e < 0)
+			return e;
+	}
+	return 0;
+}
+
+/* Kills and waits for whatever is left. What cannot be killed in five seconds stays. */
+static void end_crews(struct run *r)
+{
+	double until = run_now_s() + 5;
+	unsigned int proc;
+
+	for (unsigned int i = 0; i < r->result.ncrews; i++)
+		crew_kill(r->crew[i]);
+	for (unsigned int i = 0; i < r->result.ncrews; i++) {
+		while (crew_alive(r->crew[i]) && run_now_s() < until) {
+			pid_t pid = waitpid(-1, NULL, WNOHANG);
+
+			for (unsigned int k = 0; pid > 0 && k < r->result.ncrews; k++)
+				crew_reaped(r->crew[k], pid, &proc);
+			if (pid == 0)
+				sched_yield();
+			if (pid < 0)
+				break;
+		}
+	}
+}
+
+/* ---- oracles ---- */
+
+static void skip_oracle(struct run *r, enum oracle o, const char *why)
+{
+	struct oracle_state *s = &r->result.oracle[o];
+
+	s->enabled = false;
+	snprintf(s->skipped, sizeof(s->skipped), "%s", why);
+}
+
+static void open_oracles(struct run *r)
+{
+	char mark[128], why[160];
+	int e;
+
+	for (int i = 0; i < ORACLE_COUNT; i++) {
+		r->result.oracle[i].enabled = r->plan->oracles >> i & 1;
+		if (!r->result.oracle[i].enabled)
+			snprintf(r->result.oracle[i].skipped, sizeof(r->result.oracle[i].skipped), "not wanted by the job");
+	}
+	snprintf(mark, sizeof(mark), "run starts, seed %llu", (unsigned long long)r->plan->seed);
+	e = kmsg_open(mark, &r->kmsg);
+	if (e < 0) {
+		snprintf(why, sizeof(why), "/dev/kmsg: %s (be root, or set kernel.dmesg_restrict=0)", strerror(-e));
+		skip_oracle(r, ORACLE_KLOG, why);
+	}
+	e = taint_read(&r->result.taint_before);
+	if (e < 0) {
+		snprintf(why, sizeof(why), "/proc/sys/kernel/tainted: %s", strerror(-e));
+		skip_oracle(r, ORACLE_TAINT, why);
+	}
+}
+
+static void close_oracles(struct run *r)
+{
+	struct finding f;
+
+	r->result.taint_after = r->result.taint_before;
+	if (r->result.oracle[ORACLE_TAINT].enabled && taint_read(&r->result.taint_after) == 0) {
+		if (inject_has(r, "taint"))
+			r->result.taint_after |= 1ULL << 62; /* a bit that no kernel uses */
+		if (oracle_taint(r->result.taint_before, r->result.taint_after, &f) == 1)
+			run_finding(r, &f);
+	}
+	if (r->kmsg) {
+		kmsg_mark(r->kmsg, "run ends");
+		r->result.kmsg = kmsg_counts(r->kmsg);
+		kmsg_close(r->kmsg);
+	}
+}
+
+/* ---- all of it ---- */
+
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static enum run_exit drive(struct run *r)
+{
+	int e = setup_box(r);
+
+	if (e < 0)
+		return e == -EBUSY ? EXIT_RESOURCES : EXIT_USAGE;
+	e = plan_settle_pools(r->plan, &r->machine);
+	if (e < 0) {
+		log_error("nothing is left to run: every slot needs huge pages that are not there");
+		return e == -ENODATA ? EXIT_NOTHING : EXIT_USAGE;
+	}
+	open_oracles(r);
+	r->start_s = run_now_s();
+	e = make_crews(r);
+	if (e == 0) {
+		inject_start(r);
+		e = supervise(r);
+	}
+	end_crews(r);
+	close_oracles(r);
+	if (e < 0)
+		log_error("the run cannot go on: %s", strerror(-e));
+	return e == 0 ? EXIT_CLEAN : e == -ENOMEM ? EXIT_RESOURCES : EXIT_USAGE;
+}
+
+static void restore_box(struct run *r)
+{
+	if (!r->ledger)
+		return;
+	if (ledger_restore(r->ledger, NULL) < 0)
+		log_error("not everything could be restored: run 'sunder restore --state %s'", r->state);
+	ledger_close(r->ledger);
+}
+
+static void release(struct run *r)
+{
+	for (unsigned int i = 0; r->crew && i < r->plan->ncrews; i++)
+		crew_free(r->crew[i]);
+	free(r->crew);
+	free(r->abandoned);
+	free(r->barren);
+	free(r->started_at);
+	free(r->killed);
+	for (unsigned int i = 0; i < r->result.ngroups; i++)
+		finding_clear(&r->result.group[i].first);
+	free(r->result.group);
+	plan_free(r->plan);
+	machine_free(&r->machine);
+}
+
+enum run_exit run_job(const struct run_options *o)
+{
+	struct run r = {.o = o};
+	enum run_exit code;
+
+	if (inject_check(o) < 0)
+		return EXIT_USAGE;
+	block_signals();
+	clock_setup();
+	if (machine_probe(&r.machine) < 0) {
+		log_error("this machine's memory layout cannot be read; is /proc mounted?");
+		return EXIT_USAGE;
+	}
+	caps_setup(&r.machine, o->plan.tmp_dir);
+	code = load_plan(&r);
+	r.result.plan = r.plan;
+	r.result.machine = &r.machine;
+	collect_injects(&r);
+	r.result.exit = EXIT_CLEAN;
+	if (code == EXIT_CLEAN && make_output(&r) < 0)
+		code = EXIT_USAGE;
+	if (code != EXIT_CLEAN) {
+		release(&r);
+		return code;
+	}
+	path_read("/proc/cmdline", r.result.kernel_cmdline, sizeof(r.result.kernel_cmdline));
+	code = drive(&r);
+	r.result.exit = exit_worse(r.result.exit, code);
+	restore_box(&r);
+	if (r.start_s > 0)
+		r.result.elapsed_s = run_now_s() - r.start_s;
+	r.result.finished = true;
+	if (report_summary_file(&r.result) < 0)
+		log_error("%s/summary.json cannot be written", r.result.output);
+	report_summary(&r.result, o->format, stdout);
+	code = r.result.exit;
+	release(&r);
+	return code;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One run of one plan: sets the box up through the ledger, starts crews, judges, restores, reports. */
+#ifndef SUNDER_MAIN_RUN_H
+#define SUNDER_MAIN_RUN_H
+
+#include "report/report.h"
+
+enum { RUN_MAX_INJECTS = 8 };
+
+struct run_options {
+	struct plan_options plan;
+	const char *job;	 /* job file; or NULL and: */
+	const struct program *program; /* a fixed program, its name in program_name */
+	const char *program_name;
+	uint64_t rounds;	 /* of a fixed program; 0: until the timeout */
+	const char *output;	 /* directory; NULL: sunder-NAME-TIME in the working directory */
+	const char *state;	 /* ledger directory; NULL: the default */
+	enum report_format format;
+	double status_interval_s;
+	bool quiet;
+	const char *inject[RUN_MAX_INJECTS + 1]; /* NULL-terminated */
+};
+
+/* Runs to the end. The exit code. Prints the summary on stdout, all else on stderr. */
+enum run_exit run_job(const struct run_options *o);
+
+/* "disruptive,destructive" -> mask of enum hazard, added. 0 or -EINVAL, logged. */
+int run_parse_allow(const char *list, uint32_t *allow);
+
+/* ---- between run.c and its parts ---- */
+struct kmsg;
+struct ledger;
+
+struct run {
+	const struct run_options *o;
+	struct machine machine;
+	struct plan *plan;
+	struct run_result result;
+	const char *inject[RUN_MAX_INJECTS + 2]; /* of the command line and of the job; NULL-terminated */
+	struct crew **crew;	/* [result.ncrews] */
+	bool *abandoned;	/* [result.ncrews] unkillable or out of resources */
+	unsigned int *barren;	/* [result.ncrews] starts in a row that ended before a round was done */
+	uint64_t *started_at;	/* [result.ncrews] rounds_done at the last start */
+	bool *killed;		/* [result.ncrews] by us */
+	struct ledger *ledger;
+	struct kmsg *kmsg;
+	char state[256];
+	struct slot_places places;
+	char place_path[SLOT_HUGE_COUNT + MACHINE_MAX_HSTATES][320];
+	double start_s;
+	bool stop_asked;	/* by a signal */
+	unsigned int signals;
+};
+
+/* Everything on the box that the plan needs: pools, knobs, mounts. 0 or -errno, logged. */
+int setup_box(struct run *r);
+
+extern const char *const inject_names[]; /* NULL-terminated */
+
+/* A name of --inject that nobody knows: -EINVAL, logged. */
+int inject_check(const struct run_options *o);
+
+/* Plants what the names ask for. */
+void inject_crews(struct run *r);
+void inject_start(struct run *r); /* kernel log, when the crews run */
+bool inject_has(const struct run *r, const char *name);
+
+/* The supervisor's loop: returns when all crews have ended. 0 or -errno. */
+int supervise(struct run *r);
+
+double run_now_s(void);
+void run_finding(struct run *r, struct finding *f);
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { TICK_MS = 100, QUIET_TICKS = 10, STOP_TICKS = 300, INTERRUPT_TICKS = 50, KILL_TICKS = 30, BARREN_STARTS = 3 };
+
+struct watch {
+	struct run *r;
+	int signals, timer;
+	unsigned int quiet;	/* ticks since the kernel log last said something */
+	unsigned int stopping;	/* ticks since the crews were asked to stop; 0: not asked */
+	unsigned int kill_wait[PLAN_MAX_CREWS]; /* ticks since a crew was killed */
+	uint64_t log_records;
+	double next_status_s, deadline_s;
+};
+
+static void on_finding(void *arg, struct finding *f)
+{
+	run_finding(arg, f);
+}
+
+/* ---- signals ---- */
+
+static void start_stop(struct watch *w)
+{
+	if (w->stopping)
+		return;
+	w->stopping = 1;
+	for (unsigned int i = 0; i < w->r->result.ncrews; i++)
+		crew_stop(w->r->crew[i]);
+}
+
+static void kill_crew(struct watch *w, unsigned int i)
+{
+	w->r->killed[i] = true;
+	if (!w->kill_wait[i])
+		w->kill_wait[i] = 1;
+	crew_kill(w->r->crew[i]);
+}
+
+static void take_signals(struct watch *w)
+{
+	struct signalfd_siginfo si;
+
+	while (read(w->signals, &si, sizeof(si)) == sizeof(si)) {
+		switch (si.ssi_signo) {
+		case SIGINT:
+		case SIGTERM:
+			w->r->result.interrupted = true;
+			start_stop(w);
+			if (++w->r->signals > 1)
+				for (unsigned int i = 0; i < w->r->result.ncrews; i++)
+					kill_crew(w, i);
+			break;
+		case SIGUSR1:
+			w->next_status_s = 0;
+			break;
+		default: /* SIGCHLD: reap() runs each time; SIGHUP: nothing to reload */
+			break;
+		}
+	}
+}
+
+/* ---- executors that ended ---- */
+
+static bool saw_oom(const struct run *r)
+{
+	return r->kmsg && kmsg_counts(r->kmsg).oom > 0;
+}
+
+static void crew_failed(struct run *r, unsigned int i)
+{
+	struct crew_ctl *ctl = r->crew[i]->ctl;
+	int err = atomic_load(&ctl->failed);
+
+	if (!err)
+		return;
+	log_error("crew %u: %s: %s", i, ctl->failed_what, strerror(err));
+	r->abandoned[i] = true;
+	r->result.exit = exit_worse(r->result.exit, err == ENOMEM || err == ENOSPC || err == EAGAIN ? EXIT_RESOURCES : EXIT_USAGE);
+}
+
+static void drain_evidence(struct run *r, unsigned int i)
+{
+	struct crew *c = r->crew[i];
+	struct evidence e;
+	struct finding f;
+
+	for (unsigned int l = 0; l < c->ctl->nlanes; l++)
+		while (evidence_pop(&c->ctl->lane[l].ring, &e))
+			if (oracle_evidence(c, &e, &f) == 0)
+				run_finding(r, &f);
+}
+
+static void reap(struct watch *w)
+{
+	struct run *r = w->r;
+	unsigned int proc;
+	struct finding f;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (unsigned int i = 0; i < r->result.ncrews; i++) {
+			if (!crew_reaped(r->crew[i], pid, &proc))
+				continue;
+			drain_evidence(r, i);
+			if (!r->killed[i] && oracle_exit(r->crew[i], proc, status, saw_oom(r), &f) == 1)
+				run_finding(r, &f);
+			crew_failed(r, i);
+			if (status != 0)
+				kill_crew(w, i); /* the rest of the crew cannot go on without it */
+		}
+	}
+}
+
+/* ---- crews ---- */
+
+static bool crew_running(const struct run *r, unsigned int i)
+{
+	return !r->abandoned[i] && crew_alive(r->crew[i]) > 0;
+}
+
+/* A crew whose executors are all gone while the run goes on: starts anew with the next round. */
+static void restart(struct watch *w, unsigned int i)
+{
+	struct run *r = w->r;
+	struct crew_ctl *ctl = r->crew[i]->ctl;
+	uint64_t done = atomic_load(&ctl->rounds_done);
+
+	if (r->abandoned[i] || w->stopping || crew_alive(r->crew[i]) || !r->killed[i])
+		return;
+	r->barren[i] = done == r->started_at[i] ? r->barren[i] + 1 : 0;
+	if (r->barren[i] >= BARREN_STARTS) {
+		log_error("crew %u: given up: it died %d times without finishing a round", i, BARREN_STARTS);
+		r->abandoned[i] = true;
+		return;
+	}
+	ctl->inject_crash = ctl->inject_stall = false; /* planted once */
+	r->started_at[i] = done;
+	r->killed[i] = false;
+	w->kill_wait[i] = 0;
+	r->result.crew_restarts++;
+	if (crew_start(r->crew[i], atomic_load(&ctl->round) + 1) < 0)
+		r->abandoned[i] = true;
+}
+
+static void unkillable(struct watch *w, unsigned int i)
+{
+	struct run *r = w->r;
+	struct finding f = {.oracle = ORACLE_PROGRESS, .has_program = true, .lost_kernel = true, .crew = i,
+		.round = atomic_load(&r->crew[i]->ctl->round), .text = strdup("SIGKILL was sent; the process is still there\n")};
+
+	snprintf(f.title, sizeof(f.title), "progress: executor cannot be killed");
+	run_finding(r, &f);
+	r->abandoned[i] = true;
+}
+
+static void check_progress(struct watch *w, unsigned int i)
+{
+	struct run *r = w->r;
+	struct finding f;
+
+	if (w->kill_wait[i]) {
+		if (crew_alive(r->crew[i]) && !r->abandoned[i] && ++w->kill_wait[i] > KILL_TICKS + r->plan->stall_ns / 100000000)
+			unkillable(w, i);
+		return;
+	}
+	if (oracle_progress(r->crew[i], r->plan->stall_ns, &f) == 1) {
+		run_finding(r, &f);
+		kill_crew(w, i);
+	}
+}
+
+static bool all_ended(const struct run *r)
+{
+	for (unsigned int i = 0; i < r->result.ncrews; i++)
+		if (crew_running(r, i))
+			return false;
+	return true;
+}
+
+/* After an oops the kernel is not to be trusted: what comes next would be its consequences. */
+static bool kernel_died(const struct run *r)
+{
+	uint64_t taint;
+
+	return taint_read(&taint) == 0 && (taint & ~r->result.taint_before & 1 << 7);
+}
+
+static void drain_kmsg(struct watch *w, bool quiet)
+{
+	struct run *r = w->r;
+	uint64_t records;
+
+	if (!r->kmsg)
+		return;
+	kmsg_drain(r->kmsg, quiet, on_finding, r);
+	records = kmsg_counts(r->kmsg).records;
+	w->quiet = records == w->log_records ? w->quiet + 1 : 0;
+	w->log_records = records;
+	if (w->quiet == QUIET_TICKS)
+		kmsg_drain(r->kmsg, true, on_finding, r);
+}
+
+static void tick(struct watch *w)
+{
+	struct run *r = w->r;
+	double now = run_now_s() - r->start_s;
+	uint64_t fired;
+
+	if (read(w->timer, &fired, sizeof(fired)) != sizeof(fired))
+		return;
+	r->result.elapsed_s = now;
+	drain_kmsg(w, false);
+	for (unsigned int i = 0; i < r->result.ncrews; i++) {
+		drain_evidence(r, i);
+		check_progress(w, i);
+		restart(w, i);
+	}
+	if (now >= w->deadline_s || (!w->stopping && kernel_died(r)))
+		start_stop(w);
+	if (w->stopping && ++w->stopping > (r->result.interrupted ? INTERRUPT_TICKS : STOP_TICKS))
+		for (unsigned int i = 0; i < r->result.ncrews; i++)
+			if (crew_running(r, i))
+				kill_crew(w, i);
+	if (!r->o->quiet && now >= w->next_status_s) {
+		report_status(&r->result, now, w->deadline_s > now ? w->deadline_s - now : 0, isatty(STDERR_FILENO), stderr);
+		w->next_status_s = now + r->o->status_interval_s;
+	}
+}
+
+static int open_watch(struct watch *w)
+{
+	struct itimerspec every = {{0, TICK_MS * 1000000}, {0, TICK_MS * 1000000}};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGCHLD);
+	w->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	w->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (w->signals < 0 || w->timer < 0 || timerfd_settime(w->timer, 0, &every, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+int supervise(struct run *r)
+{
+	struct watch w = {.r = r, .signals = -1, .timer = -1,
+		.deadline_s = r->plan->timeout_ns ? (double)r->plan->timeout_ns / 1e9 : 1e18};
+	int e = open_watch(&w);
+
+	while (e == 0) {
+		struct pollfd fds[] = {{w.signals, POLLIN, 0}, {w.timer, POLLIN, 0}};
+
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			e = -errno;
+		take_signals(&w);
+		reap(&w);
+		tick(&w);
+		if (all_ended(r) && (w.stopping || !r->result.ncrews))
+			break;
+		if (all_ended(r)) {
+			/* Every crew reached its rounds, or was given up, or restarts at the next tick. */
+			bool restarting = false;
+
+			for (unsigned int i = 0; i < r->result.ncrews; i++)
+				restarting |= r->killed[i] && !r->abandoned[i];
+			if (!restarting)
+				break;
+		}
+	}
+	drain_kmsg(&w, true);
+	for (unsigned int i = 0; i < r->result.ncrews; i++)
+		drain_evidence(r, i);
+	cleanup_close(&w.signals);
+	cleanup_close(&w.timer);
+	return e;
+}

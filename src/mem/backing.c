@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "mem/slot.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct backing_info {
+	const char *name, *help;
+	bool hugetlb, own_memory;
+};
+
+static const struct backing_info infos[BACKING_COUNT] = {
+	[BACKING_ANON] = { "anon", "private anonymous memory, transparent huge pages", false,
+		true },
+	[BACKING_ANON_SHARED] = { "anon_shared", "shared anonymous memory (shmem huge pages)" },
+	[BACKING_MEMFD] = { "memfd", "a memfd, mapped shared (shmem huge pages)" },
+	[BACKING_TMPFS] = { "tmpfs", "a file on an own tmpfs mounted with huge=" },
+	[BACKING_HUGETLB_MEMFD] = { "hugetlb_memfd", "a hugetlb memfd, mapped shared", true },
+	[BACKING_HUGETLB_FILE] = { "hugetlb_file",
+		"a file on an own hugetlbfs mount, mapped shared by several processes", true },
+	[BACKING_HUGETLB_PRIVATE] = { "hugetlb_private", "private anonymous hugetlb pages", true,
+		true },
+	[BACKING_FILE] = { "file", "a file on a disk filesystem, mapped shared" },
+};
+
+static const char *const huge_names[SLOT_HUGE_COUNT] = { "always", "within_size", "advise",
+	"never" };
+
+const char *backing_name(enum backing b)
+{
+	return infos[b].name;
+}
+
+const char *backing_help(enum backing b)
+{
+	return infos[b].help;
+}
+
+int backing_find(const char *name)
+{
+	for (int b = 0; b < BACKING_COUNT; b++)
+		if (!strcmp(infos[b].name, name))
+			return b;
+	return -ENOENT;
+}
+
+const char *slot_huge_name(enum slot_huge h)
+{
+	return huge_names[h];
+}
+
+int slot_huge_find(const char *name)
+{
+	for (int h = 0; h < SLOT_HUGE_COUNT; h++)
+		if (!strcmp(huge_names[h], name))
+			return h;
+	return -ENOENT;
+}
+
+bool backing_is_hugetlb(enum backing b)
+{
+	return infos[b].hugetlb;
+}
+
+bool backing_is_private(enum backing b)
+{
+	return infos[b].own_memory;
+}
+
+/*
+ * Huge pages may come by fault, as the policy says, or by MADV_COLLAPSE. A slot that wants none (huge=never) needs
+ * neither.
+ */
+static const char *no_huge_pages(const struct slot_spec *s, enum cap by_fault)
+{
+	if (s->huge == SLOT_HUGE_NEVER || !caps_missing(CAP_HAS_MADV_COLLAPSE))
+		return NULL;
+	return caps_missing(by_fault);
+}
+
+static const char *size_text(uint64_t size, char buf[static 32])
+{
+	if (size >= 1 << 30 && size % (1 << 30) == 0)
+		snprintf(buf, 32, "%llu GiB", (unsigned long long)(size >> 30));
+	else if (size >= 1 << 20 && size % (1 << 20) == 0)
+		snprintf(buf, 32, "%llu MiB", (unsigned long long)(size >> 20));
+	else
+		snprintf(buf, 32, "%llu KiB", (unsigned long long)(size >> 10));
+	return buf;
+}
+
+static bool has_size(const struct machine *m, uint64_t size)
+{
+	for (int i = 0; i < m->nhstates; i++)
+		if (m->hstate[i].size == size)
+			return true;
+	return false;
+}
+
+static unsigned long long pool(uint64_t size, const char *name)
+{
+	unsigned long long n;
+
+	return machine_pool(size, -1, name, &n) == 0 ? n : 0;
+}
+
+/* Pages that a new mapping can count on: free and not promised to others, or to be had as surplus. */
+static unsigned long long pool_left(uint64_t size)
+{
+	unsigned long long promised = pool(size, "resv_hugepages");
+	unsigned long long spare = pool(size, "nr_overcommit_hugepages");
+	unsigned long long used = pool(size, "surplus_hugepages"), all;
+
+	all = pool(size, "free_hugepages") + (spare > used ? spare - used : 0);
+	return all > promised ? all - promised : 0;
+}
+
+static const char *no_hugetlb(const struct machine *m, const struct slot_spec *s)
+{
+	static char why[256];
+	unsigned long long need, left;
+	char path[128], text[32];
+
+	if (m->nhstates == 0)
+		return "kernel without hugetlb pages (CONFIG_HUGETLBFS)";
+	if (!has_size(m, s->huge_size)) {
+		snprintf(why, sizeof(why), "this machine has no huge pages of %s",
+			size_text(s->huge_size, text));
+		return why;
+	}
+	need = s->noreserve ? 1 : s->size / s->huge_size;
+	left = pool_left(s->huge_size);
+	if (left >= need)
+		return NULL;
+	if (machine_pool_path(s->huge_size, -1, "nr_hugepages", path, sizeof(path)) < 0)
+		path[0] = '\0';
+	snprintf(why, sizeof(why), "%llu of the %llu huge pages of %s are left (as root: echo %llu > %s)",
+		left, need, size_text(s->huge_size, text),
+		pool(s->huge_size, "nr_hugepages") + need - left, path);
+	return why;
+}
+
+const char *backing_missing(const struct machine *m, const struct slot_spec *s)
+{
+	const char *why = NULL;
+
+	switch ((enum backing)s->backing) {
+	case BACKING_ANON:
+		return no_huge_pages(s, CAP_HAS_THP);
+	case BACKING_ANON_SHARED:
+		return no_huge_pages(s, CAP_HAS_THP_SHMEM);
+	case BACKING_MEMFD:
+		why = caps_missing(CAP_HAS_MEMFD);
+		return why ? why : no_huge_pages(s, CAP_HAS_THP_SHMEM);
+	case BACKING_TMPFS:
+		return caps_missing(CAP_HAS_TMPFS_HUGE);
+	case BACKING_HUGETLB_MEMFD:
+		why = caps_missing(CAP_HAS_MEMFD_HUGETLB);
+		return why ? why : no_hugetlb(m, s);
+	case BACKING_HUGETLB_FILE:
+		why = caps_missing(CAP_HAS_HUGETLBFS);
+		return why ? why : no_hugetlb(m, s);
+	case BACKING_HUGETLB_PRIVATE:
+		return no_hugetlb(m, s);
+	case BACKING_FILE:
+		return caps_missing(CAP_HAS_FS_PUNCH);
+	case BACKING_COUNT:
+		break;
+	}
+	return "no such backing";
+}

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "mem/cell.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FAULTS_MAX = 32 }; /* judged in one access before the rest of the range is left alone */
+
+static __thread struct cells *current;
+
+void cells_set_current(struct cells *c)
+{
+	current = c;
+}
+
+/* ---- where a cell lies ---- */
+
+struct place { /* a cell as one access sees it */
+	struct cells *c;
+	struct space *sp;
+	struct content *content;
+	struct view_state *view; /* NULL: not through a view */
+	unsigned int slot, view_no;
+};
+
+static struct place place_of(struct cells *c, unsigned int slot, unsigned int view)
+{
+	struct space *sp = &c->space[slot];
+
+	return (struct place){c, sp, space_content(sp, c->proc), &sp->view[c->proc][view], slot, view};
+}
+
+static uint32_t cell_page(const struct place *p, uint32_t cell)
+{
+	return cell << p->sp->grain_shift;
+}
+
+static _Atomic uint64_t *cell_at(const struct slot *s, uintptr_t base, uint32_t page, unsigned int lane)
+{
+	return (_Atomic uint64_t *)(base + ((uintptr_t)page << s->page_shift) + lane * CELL_STRIDE);
+}
+
+static struct evidence evidence_at(const struct place *p, enum evidence_kind kind, unsigned int owner, uint32_t cell)
+{
+	const struct slot *s = &p->c->slot[p->slot];
+	uint32_t page = cell_page(p, cell);
+
+	return (struct evidence){.kind = (uint8_t)kind, .lane = (uint8_t)p->c->lane, .op = p->c->op,
+		.op_index = p->c->op_index, .slot = (uint8_t)p->slot, .view = (uint8_t)p->view_no,
+		.owner = (uint8_t)owner, .cell_page = page, .round = p->c->round, .ticks = clock_ticks(),
+		.addr = slot_addr(s, p->view_no, page) + owner * CELL_STRIDE};
+}
+
+static void report_value(const struct place *p, enum evidence_kind kind, unsigned int owner, uint32_t cell,
+	uint64_t expected, uint64_t seen)
+{
+	struct evidence e = evidence_at(p, kind, owner, cell);
+
+	e.expected = expected;
+	e.seen = seen;
+	e.begun = track_begun(p->sp, &p->content->zero, cell);
+	e.ended = track_ended(p->sp, &p->content->zero, cell);
+	evidence_push(p->c->ring, &e);
+}
+
+void cells_report(struct cells *c, enum evidence_kind kind, unsigned int slot, unsigned int view, uint32_t page,
+	uint64_t expected, uint64_t seen)
+{
+	struct place p = place_of(c, slot, view);
+
+	report_value(&p, kind, c->lane, page >> p.sp->grain_shift, expected, seen);
+}
+
+/* ---- the lane's own cells ---- */
+
+static uint64_t expected_value(const struct place *p, uint32_t cell, uint32_t gen)
+{
+	return gen & CELL_GEN_ZERO ? 0 : cell_stamp(p->slot, p->c->lane, cell, gen);
+}
+
+static bool is_stale_chunk(const struct place *p, uint32_t cell)
+{
+	return atomic_load_explicit(&p->content->stale[cell / p->sp->cells_per_chunk], memory_order_acquire) != 0;
+}
+
+/* A hugetlb parent that copies on write from an empty pool takes the page from its child (unmap_ref_private()). */
+static bool child_may_lose(const struct place *p)
+{
+	return p->c->child && backing_is_hugetlb(p->c->slot[p->slot].spec.backing);
+}
+
+/* The value of an own cell is not what was expected. Reports it unless legal; returns the gen to expect from now on. */
+static uint32_t judge_own(const struct place *p, uint32_t cell, uint32_t gen, uint32_t ze, uint64_t seen)
+{
+	uint64_t id = cell_stamp(p->slot, p->c->lane, cell, 0);
+	bool zeroing, ours = (seen & CELL_ID_MASK) == id;
+
+	zeroing = track_begun(p->sp, &p->content->zero, cell) != ze;
+	if (seen == 0) {
+		if (!zeroing && !child_may_lose(p))
+			report_value(p, EVIDENCE_ZERO, p->c->lane, cell, expected_value(p, cell, gen), 0);
+		p->c->zeros++;
+		return gen | CELL_GEN_ZERO;
+	}
+	if (ours && zeroing && is_stale_chunk(p, cell))
+		return (uint32_t)(seen & CELL_GEN_MASK);
+	report_value(p, ours ? EVIDENCE_OLD : seen & CELL_CHILD ? EVIDENCE_CHILD : EVIDENCE_FOREIGN, p->c->lane, cell,
+		expected_value(p, cell, gen), seen);
+	return ours ? (uint32_t)(seen & CELL_GEN_MASK) : gen;
+}
+
+static void check_own(const struct place *p, struct cell_shadow *s, uint32_t cell, uint64_t seen)
+{
+	uint32_t gen = atomic_load_explicit(&s->gen, memory_order_relaxed);
+
+	if (__builtin_expect(seen == expected_value(p, cell, gen), 1))
+		return;
+	gen = judge_own(p, cell, gen, atomic_load_explicit(&s->ze, memory_order_relaxed), seen);
+	if (!p->c->child || !p->sp->private)
+		atomic_store_explicit(&s->gen, gen, memory_order_release);
+}
+
+/*
+ * Stamps the next generation. The order of the three stores is what check_peer() relies on: whoever sees the new
+ * `ze` sees the new cell.
+ */
+static void stamp_own(const struct place *p, struct cell_shadow *s, _Atomic uint64_t *addr, uint32_t cell)
+{
+	uint32_t gen = (atomic_load_explicit(&s->gen, memory_order_relaxed) + 1) & CELL_GEN_MASK;
+	uint32_t ze = track_ended(p->sp, &p->content->zero, cell);
+
+	if (p->c->child && p->sp->private) {
+		atomic_store_explicit(addr, cell_stamp(p->slot, p->c->lane, cell, gen) | CELL_CHILD, memory_order_release);
+		return;
+	}
+	atomic_store_explicit(addr, cell_stamp(p->slot, p->c->lane, cell, gen), memory_order_release);
+	atomic_store_explicit(&s->ze, ze, memory_order_release);
+	atomic_store_explicit(&s->gen, gen, memory_order_release);
+}
+
+/* ---- another lane's cell ---- */
+
+static void check_peer(const struct place *p, unsigned int owner, uintptr_t base, uint32_t cell)
+{
+	struct cell_shadow *s = p->content->shadow[owner];
+	uint64_t seen, id = cell_stamp(p->slot, owner, cell, 0);
+	uint32_t ended, begun, ze, gen0, gen1, age;
+
+	if (!s)
+		return;
+	s += cell;
+	ended = track_ended(p->sp, &p->content->zero, cell);
+	ze = atomic_load_explicit(&s->ze, memory_order_acquire);	/* pairs with stamp_own */
+	gen0 = atomic_load_explicit(&s->gen, memory_order_acquire);
+	seen = atomic_load_explicit(cell_at(&p->c->slot[p->slot], base, cell_page(p, cell), owner),
+		memory_order_acquire);
+	begun = track_begun(p->sp, &p->content->zero, cell);
+	gen1 = atomic_load_explicit(&s->gen, memory_order_acquire);
+	p->c->checks++;
+	if (seen == 0) {
+		if (!(gen0 & CELL_GEN_ZERO) && begun == ze)
+			report_value(p, EVIDENCE_ZERO, owner, cell, id | gen0, 0);
+		return;
+	}
+	if ((seen & CELL_ID_MASK) != id) {
+		report_value(p, seen & CELL_CHILD ? EVIDENCE_CHILD : EVIDENCE_FOREIGN, owner, cell, id | (gen0 & CELL_GEN_MASK),
+			seen);
+		return;
+	}
+	/* From the last published generation to the one being stamped after it; CELL_GEN_ZERO: only a newer one. */
+	age = (uint32_t)((seen & CELL_GEN_MASK) - (gen0 & CELL_GEN_MASK)) & CELL_GEN_MASK;
+	if (age <= ((gen1 - gen0) & CELL_GEN_MASK) + 1 && !(age == 0 && gen0 & CELL_GEN_ZERO))
+		return;
+	if (begun != ended || (begun != ze && is_stale_chunk(p, cell)))
+		return; /* an op that takes the page away is flushing other CPUs at this moment */
+	report_value(p, EVIDENCE_PEER_OLD, owner, cell, gen0 & CELL_GEN_ZERO ? 0 : id | gen0, seen);
+}
+
+/* ---- faults ---- */
+
+static void on_fault(int sig, siginfo_t *si, void *uc)
+{
+	struct cells *c = current;
+	uintptr_t addr = (uintptr_t)si->si_addr;
+	struct evidence e;
+
+	(void)uc;
+	if (c && c->armed && addr >= c->lo && addr < c->hi) {
+		c->sig = sig;
+		c->code = si->si_code;
+		c->fault = addr;
+		c->armed = 0;
+		siglongjmp(c->env, 1);
+	}
+	if (c && !c->child) {
+		e = (struct evidence){.kind = EVIDENCE_CRASH, .lane = (uint8_t)c->lane, .op = c->op,
+			.op_index = c->op_index, .err = sig, .code = si->si_code, .round = c->round,
+			.ticks = clock_ticks(), .addr = addr};
+		evidence_push(c->ring, &e);
+	}
+	signal(sig, SIG_DFL); /* the access is repeated on return and ends the executor */
+}
+
+int cells_handle_signals(void)
+{
+	struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
+
+	if (sigaction(SIGSEGV, &sa, NULL) < 0 || sigaction(SIGBUS, &sa, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+static uint32_t restore_begun(const struct track *t)
+{
+	return atomic_load_explicit(&t->restore.b, memory_order_acquire);
+}
+
+static bool restore_busy(const struct track *t)
+{
+	return restore_begun(t) != atomic_load_explicit(&t->restore.e, memory_order_acquire);
+}
+
+/* True if a restoring op has begun since the access began, or had not ended then: the fault may be older than the repair. */
+static bool restored_since(const struct cells *c, const struct track *t, uint32_t before)
+{
+	return c->restore_busy || restore_begun(t) != before;
+}
+
+static void judge_fault(const struct place *p, uint32_t cell, bool write)
+{
+	struct cells *c = p->c;
+	const struct track *hole = &p->view->hole, *ro = &p->view->ro, *bus = &p->content->bus;
+	struct evidence e;
+	bool legal;
+
+	if (c->sig == SIGSEGV) {
+		c->segv++;
+		legal = !track_ok(p->sp, hole, cell) || (write && !track_ok(p->sp, ro, cell)) ||
+			restored_since(c, hole, c->restore_hole);
+	} else {
+		c->bus++;
+		legal = !track_ok(p->sp, bus, cell) || c->slot[p->slot].tight ||
+			restored_since(c, bus, c->restore_bus);
+	}
+	if (legal || c->child)
+		return;
+	e = evidence_at(p, c->sig == SIGSEGV ? EVIDENCE_SEGV : EVIDENCE_BUS, c->lane, cell);
+	e.err = c->sig;
+	e.code = c->code;
+	e.addr = c->fault;
+	e.write = write;
+	e.begun = track_begun(p->sp, c->sig == SIGSEGV ? hole : bus, cell);
+	e.ended = track_ended(p->sp, c->sig == SIGSEGV ? hole : bus, cell);
+	evidence_push(c->ring, &e);
+}
+
+static void arm(const struct place *p, uintptr_t lo, uintptr_t hi)
+{
+	struct cells *c = p->c;
+
+	c->restore_hole = restore_begun(&p->view->hole);
+	c->restore_bus = restore_begun(&p->content->bus);
+	c->restore_busy = restore_busy(&p->view->hole) || restore_busy(&p->content->bus);
+	c->lo = lo;
+	c->hi = hi;
+	c->armed = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static void disarm(struct cells *c)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	c->armed = 0;
+}
+
+/* ---- accesses that must not succeed ---- */
+
+struct sure {
+	uint32_t hole, ro, bus;
+};
+
+static struct sure sure_before(const struct place *p, uint32_t cell)
+{
+	return (struct sure){
+		atomic_load_explicit(&p->view->hole.sure[cell], memory_order_acquire),
+		atomic_load_explicit(&p->view->ro.sure[cell], memory_order_acquire),
+		atomic_load_explicit(&p->content->bus.sure[cell], memory_order_acquire),
+	};
+}
+
+/* A full barrier: the access, a write too, came before this reading. */
+static uint32_t restore_begun_after(struct track *t)
+{
+	return atomic_fetch_add_explicit(&t->restore.b, 0, memory_order_seq_cst);
+}
+
+/* The access was done: was it certain, from before it until after it, that it could not? */
+static void judge_success(const struct place *p, const struct sure *s, uint32_t cell, bool write)
+{
+	struct evidence e;
+	bool wrong = false;
+
+	if (__builtin_expect(!(s->hole | s->bus | (write ? s->ro : 0)), 1) || p->c->child)
+		return;
+	if (s->hole)
+		wrong |= restore_begun_after(&p->view->hole) + 1 == s->hole;
+	if (s->ro && write)
+		wrong |= restore_begun_after(&p->view->ro) + 1 == s->ro;
+	if (s->bus)
+		wrong |= restore_begun_after(&p->content->bus) + 1 == s->bus;
+	if (!wrong)
+		return;
+	e = evidence_at(p, EVIDENCE_NO_FAULT, p->c->lane, cell);
+	e.write = write;
+	evidence_push(p->c->ring, &e);
+}
+
+/* ---- touching ---- */
+
+static void inject(const struct place *p, struct cell_shadow *s, _Atomic uint64_t *addr, uint32_t cell)
+{
+	uint64_t v = 0;
+
+	if (p->c->inject == CELL_INJECT_OLD)
+		v = cell_stamp(p->slot, p->c->lane, cell,
+			atomic_load_explicit(&s->gen, memory_order_relaxed) - 1);
+	if (p->c->inject == CELL_INJECT_FOREIGN)
+		v = cell_stamp(p->slot, p->c->lane, cell + 1, 1);
+	p->c->inject = CELL_INJECT_NONE;
+	atomic_store_explicit(addr, v, memory_order_release);
+	check_own(p, s, cell, atomic_load_explicit(addr, memory_order_acquire));
+}
+
+static void touch_cell(const struct place *p, struct cell_shadow *s, uintptr_t base, uint32_t cell, enum cell_how how)
+{
+	struct cells *c = p->c;
+	_Atomic uint64_t *addr = cell_at(&c->slot[p->slot], base, cell_page(p, cell), c->lane);
+	struct sure sure = sure_before(p, cell);
+
+	if (how != CELL_WRITE) {
+		uint64_t seen = atomic_load_explicit(addr, memory_order_acquire);
+
+		judge_success(p, &sure, cell, false);
+		check_own(p, s, cell, seen);
+		if (c->nlanes > 1 && !c->child)
+			check_peer(p, (c->lane + 1 + cell % (c->nlanes - 1)) % c->nlanes, base, cell);
+	}
+	if (how != CELL_READ) {
+		stamp_own(p, s, addr, cell);
+		judge_success(p, &sure, cell, true);
+		if (__builtin_expect(c->inject != CELL_INJECT_NONE, 0) && !c->child)
+			inject(p, s, addr, cell);
+	}
+	c->touched++;
+}
+
+static void mark_dirty(const struct place *p, uint32_t first, uint32_t last)
+{
+	if (first >= last)
+		return;
+	for (uint32_t i = first / p->sp->cells_per_chunk; i <= (last - 1) / p->sp->cells_per_chunk; i++)
+		space_mark_dirty(p->sp, i);
+}
+
+static void touch_range(const struct place *p, uintptr_t base, uint32_t first, uint32_t last, uint32_t step, enum cell_how how)
+{
+	struct cells *c = p->c;
+	struct cell_shadow *s = p->content->shadow[c->lane];
+
+	if (how != CELL_READ)
+		mark_dirty(p, first, last);
+	c->cursor = first;
+	c->faults = 0;
+	arm(p, base, base + ((uintptr_t)c->slot[p->slot].pages << c->slot[p->slot].page_shift));
+	if (sigsetjmp(c->env, 0)) {
+		judge_fault(p, c->cursor, how != CELL_READ);
+		c->cursor += step;
+		if (++c->faults >= FAULTS_MAX)
+			return;
+		arm(p, c->lo, c->hi);
+	}
+	while (c->cursor < last) {
+		uint32_t cell = c->cursor;
+
+		touch_cell(p, &s[cell], base, cell, how);
+		c->cursor = cell + step;
+	}
+	disarm(c);
+}
+
+static void cell_range(const struct space *sp, uint32_t page, uint32_t pages, uint32_t *first, uint32_t *last)
+{
+	*first = page >> sp->grain_shift;
+	*last = (page + pages + (1u << sp->grain_shift) - 1) >> sp->grain_shift;
+	if (*last > sp->ncells)
+		*last = sp->ncells;
+}
+
+void cells_touch(struct cells *c, unsigned int slot, unsigned int view, uint32_t page, uint32_t pages, uint32_t step,
+	enum cell_how how)
+{
+	struct place p = place_of(c, slot, view);
+	uint32_t first, last;
+
+	cell_range(p.sp, page, pages, &first, &last);
+	touch_range(&p, c->slot[slot].view[view], first, last, step ? step : 1, how);
+}
+
+uint64_t cells_sweep(struct cells *c, unsigned int slot, unsigned int turn)
+{
+	struct place p = place_of(c, slot, turn % c->slot[slot].nviews);
+	struct cell_shadow *s = p.content->shadow[c->lane];
+	uint64_t before = c->touched;
+
+	for (uint32_t i = 0; s && i < p.sp->ncells; i++) {
+		if (!atomic_load_explicit(&p.sp->dirty[i / p.sp->cells_per_chunk], memory_order_relaxed)) {
+			i += p.sp->cells_per_chunk - 1;
+			continue;
+		}
+		if (!(atomic_load_explicit(&s[i].gen, memory_order_relaxed) & CELL_GEN_ZERO))
+			touch_range(&p, c->slot[slot].view[p.view_no], i, i + 1, 1, CELL_READ);
+	}
+	return c->touched - before;
+}
+
+/* ---- hammering ---- */
+
+enum { HAMMER_CELLS = 8, HAMMER_BURST = 32 };
+
+static uint64_t hammer_burst(const struct place *p, struct cell_shadow *s, _Atomic uint64_t *addr, uint32_t cell)
+{
+	uint64_t id = cell_stamp(p->slot, p->c->lane, cell, 0), seen, expected;
+	uint32_t gen = atomic_load_explicit(&s->gen, memory_order_relaxed);
+	struct sure sure = sure_before(p, cell);
+
+	for (unsigned int i = 0; i < HAMMER_BURST; i++) {
+		expected = gen & CELL_GEN_ZERO ? 0 : id | gen;
+		seen = atomic_load_explicit(addr, memory_order_acquire);
+		if (__builtin_expect(seen != expected, 0)) {
+			check_own(p, s, cell, seen);
+			gen = atomic_load_explicit(&s->gen, memory_order_relaxed);
+		}
+		stamp_own(p, s, addr, cell);
+		gen = (gen + 1) & CELL_GEN_MASK;
+	}
+	judge_success(p, &sure, cell, true);
+	return HAMMER_BURST;
+}
+
+uint64_t cells_hammer(struct cells *c, unsigned int slot, unsigned int view, uint32_t page, uint32_t pages, uint64_t until)
+{
+	struct place p = place_of(c, slot, view);
+	struct cell_shadow *s = p.content->shadow[c->lane];
+	uintptr_t base = c->slot[slot].view[view];
+	volatile uint64_t done = 0;
+	uint32_t first, last, step;
+
+	cell_range(p.sp, page, pages, &first, &last);
+	step = (last - first) / HAMMER_CELLS;
+	step = step ? step : 1;
+	mark_dirty(&p, first, last);
+	c->cursor = first;
+	c->faults = 0;
+	arm(&p, base, base + ((uintptr_t)c->slot[slot].pages << c->slot[slot].page_shift));
+	if (sigsetjmp(c->env, 0)) {
+		judge_fault(&p, c->cursor, true);
+		c->cursor = c->cursor + step < last ? c->cursor + step : first;
+		if (++c->faults >= FAULTS_MAX)
+			return done;
+		arm(&p, c->lo, c->hi);
+	}
+	while (clock_ticks() < until) {
+		uint32_t cell = c->cursor;
+
+		done += hammer_burst(&p, &s[cell], cell_at(&c->slot[slot], base, cell_page(&p, cell), c->lane), cell);
+		c->cursor = cell + step < last ? cell + step : first;
+		c->touched++;
+	}
+	disarm(c);
+	return done;
+}
+
+/* ---- moved elsewhere ---- */
+
+void cells_check_at(struct cells *c, unsigned int slot, uintptr_t base, uint32_t page, uint32_t pages)
+{
+	struct place p = place_of(c, slot, 0);
+	const struct slot *sl = &c->slot[slot];
+	struct cell_shadow *s = p.content->shadow[c->lane];
+	uint32_t first, last;
+
+	cell_range(p.sp, page, pages, &first, &last);
+	if (cell_page(&p, first) < page)
+		first++; /* that cell's page was not moved along */
+	c->cursor = first;
+	arm(&p, base, base + ((uintptr_t)sl->pages << sl->page_shift));
+	if (sigsetjmp(c->env, 0))
+		return; /* another op may reach there; what it loses is judged at the view */
+	while (s && c->cursor < last) {
+		uint32_t i = c->cursor;
+
+		check_own(&p, &s[i], i, atomic_load_explicit(cell_at(sl, base, cell_page(&p, i), c->lane),
+			memory_order_acquire));
+		c->touched++;
+		c->cursor = i + 1;
+	}
+	disarm(c);
+}
+
+uint64_t cells_sum_at(struct cells *c, unsigned int slot, uintptr_t base, uint32_t page, uint32_t pages)
+{
+	struct place p = place_of(c, slot, 0);
+	const struct slot *s = &c->slot[slot];
+	uint64_t sum = 0;
+
+	arm(&p, base, base + ((uintptr_t)s->pages << s->page_shift));
+	if (sigsetjmp(c->env, 0))
+		return 0;
+	for (unsigned int l = 0; l < c->nlanes; l++) {
+		sum = sum * 31 + atomic_load_explicit(cell_at(s, base, page, l), memory_order_acquire);
+		sum = sum * 31 + atomic_load_explicit(cell_at(s, base, page + pages - 1, l), memory_order_acquire);
+	}
+	disarm(c);
+	return sum;
+}
+
+int cell_describe(uint64_t value, uint32_t grain_shift, char *buf, size_t size)
+{
+	if (value == 0)
+		return snprintf(buf, size, "zero");
+	if (!(value >> 63))
+		return snprintf(buf, size, "no stamp: 0x%llx", (unsigned long long)value);
+	return snprintf(buf, size, "slot %u lane %u page %u generation %u%s", (unsigned int)(value >> 58 & 15),
+		(unsigned int)(value >> 55 & 7), (uint32_t)(value >> 31 & 0xffffff) << grain_shift,
+		(uint32_t)(value & CELL_GEN_MASK), value & CELL_CHILD ? " of a forked child" : "");
+}

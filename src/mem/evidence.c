@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "mem/evidence.h"
+
+static const char *const names[EVIDENCE_KINDS] = {
+	[EVIDENCE_NONE] = "nothing",
+	[EVIDENCE_OLD] = "lost write",
+	[EVIDENCE_FOREIGN] = "foreign data",
+	[EVIDENCE_ZERO] = "lost page",
+	[EVIDENCE_CHILD] = "child's private write visible",
+	[EVIDENCE_PEER_OLD] = "stale data",
+	[EVIDENCE_FROZEN] = "write through an old address",
+	[EVIDENCE_SEGV] = "SIGSEGV in mapped range",
+	[EVIDENCE_BUS] = "SIGBUS inside the object",
+	[EVIDENCE_NO_FAULT] = "access to an unmapped range succeeded",
+	[EVIDENCE_ERRNO] = "unexpected errno",
+	[EVIDENCE_CRASH] = "executor crashed",
+};
+
+const char *evidence_name(enum evidence_kind k)
+{
+	return k < EVIDENCE_KINDS ? names[k] : "unknown";
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "mem/space.h"
+
+#include <string.h>
+
+#define add_relaxed(p) atomic_fetch_add_explicit(p, 1, memory_order_acq_rel)
+
+void *space_alloc(struct space_mem *mem, size_t bytes)
+{
+	void *p = mem->base ? mem->base + mem->used : NULL;
+
+	mem->used += (bytes + 63) & ~(size_t)63;
+	return p;
+}
+
+static void track_init(struct track *t, const struct space *sp, struct space_mem *mem)
+{
+	t->chunk = space_alloc(mem, sp->nchunks * sizeof(*t->chunk));
+	t->cell = space_alloc(mem, sp->ncells * sizeof(*t->cell));
+	t->ok = space_alloc(mem, sp->ncells * sizeof(*t->ok));
+	t->sure = space_alloc(mem, sp->ncells * sizeof(*t->sure));
+}
+
+void space_init(struct space *sp, const struct slot *s, unsigned int nprocs, unsigned int nlanes,
+	const uint8_t *lane_proc, struct space_mem *mem)
+{
+	unsigned int ncontents;
+
+	memset(sp, 0, sizeof(*sp));
+	while ((s->pages >> sp->grain_shift) > SPACE_MAX_CELLS && (1u << sp->grain_shift) < s->pmd_pages)
+		sp->grain_shift++;
+	sp->cells_per_chunk = s->pmd_pages >> sp->grain_shift;
+	sp->ncells = s->pages >> sp->grain_shift;
+	sp->nchunks = (sp->ncells + sp->cells_per_chunk - 1) / sp->cells_per_chunk;
+	sp->private = backing_is_private(s->spec.backing);
+	sp->nprocs = nprocs;
+	sp->nviews = s->nviews;
+	sp->nlanes = nlanes;
+	sp->dirty = space_alloc(mem, sp->nchunks * sizeof(*sp->dirty));
+	ncontents = sp->private ? nprocs : 1;
+	for (unsigned int p = 0; p < ncontents; p++) {
+		struct content *c = &sp->content[p];
+
+		track_init(&c->zero, sp, mem);
+		track_init(&c->bus, sp, mem);
+		c->stale = space_alloc(mem, sp->nchunks * sizeof(*c->stale));
+		for (unsigned int l = 0; l < nlanes; l++)
+			if (!sp->private || lane_proc[l] == p)
+				c->shadow[l] = space_alloc(mem, sp->ncells * sizeof(*c->shadow[l]));
+	}
+	for (unsigned int p = 0; p < nprocs; p++) {
+		for (unsigned int v = 0; v < s->nviews; v++) {
+			track_init(&sp->view[p][v].hole, sp, mem);
+			track_init(&sp->view[p][v].ro, sp, mem);
+		}
+	}
+	if (mem->base)
+		for (uint32_t i = 0; i < sp->nchunks; i++)
+			atomic_store_explicit(&sp->dirty[i], 1, memory_order_relaxed);
+}
+
+static void track_reset(struct track *t, uint32_t chunk, uint32_t first, uint32_t n)
+{
+	memset(&t->chunk[chunk], 0, sizeof(*t->chunk));
+	memset(&t->cell[first], 0, n * sizeof(*t->cell));
+	memset((void *)&t->ok[first], 0, n * sizeof(*t->ok));
+	memset((void *)&t->sure[first], 0, n * sizeof(*t->sure));
+}
+
+static void content_reset(struct content *c, uint32_t chunk, uint32_t first, uint32_t n)
+{
+	track_reset(&c->zero, chunk, first, n);
+	track_reset(&c->bus, chunk, first, n);
+	atomic_store_explicit(&c->stale[chunk], 0, memory_order_relaxed);
+	for (unsigned int l = 0; l < SPACE_MAX_LANES; l++) {
+		struct cell_shadow *s = c->shadow[l];
+
+		for (uint32_t i = first; s && i < first + n; i++) {
+			uint32_t gen = atomic_load_explicit(&s[i].gen, memory_order_relaxed);
+
+			atomic_store_explicit(&s[i].gen, gen | CELL_GEN_ZERO, memory_order_relaxed);
+			atomic_store_explicit(&s[i].ze, 0, memory_order_relaxed);
+		}
+	}
+}
+
+static void restore_reset(struct track *t)
+{
+	/* A lane that died in an op has left them unequal. */
+	atomic_store_explicit(&t->restore.b, 0, memory_order_relaxed);
+	atomic_store_explicit(&t->restore.e, 0, memory_order_relaxed);
+}
+
+void space_reset(struct space *sp)
+{
+	for (uint32_t chunk = 0; chunk < sp->nchunks; chunk++) {
+		uint32_t first = chunk * sp->cells_per_chunk;
+		uint32_t n = sp->ncells - first < sp->cells_per_chunk ? sp->ncells - first : sp->cells_per_chunk;
+
+		if (!atomic_exchange_explicit(&sp->dirty[chunk], 0, memory_order_relaxed))
+			continue;
+		for (unsigned int p = 0; p < (sp->private ? sp->nprocs : 1); p++)
+			content_reset(&sp->content[p], chunk, first, n);
+		for (unsigned int p = 0; p < sp->nprocs; p++) {
+			for (unsigned int v = 0; v < sp->nviews; v++) {
+				track_reset(&sp->view[p][v].hole, chunk, first, n);
+				track_reset(&sp->view[p][v].ro, chunk, first, n);
+			}
+		}
+	}
+	for (unsigned int p = 0; p < (sp->private ? sp->nprocs : 1); p++)
+		restore_reset(&sp->content[p].bus);
+	for (unsigned int p = 0; p < sp->nprocs; p++) {
+		for (unsigned int v = 0; v < sp->nviews; v++) {
+			restore_reset(&sp->view[p][v].hole);
+			restore_reset(&sp->view[p][v].ro);
+			atomic_store_explicit(&sp->view[p][v].split, 0, memory_order_relaxed);
+		}
+	}
+}
+
+/* ---- ranges of cells ---- */
+
+struct range {
+	uint32_t first, last; /* cells, last excluded */
+};
+
+static struct range range_outer(const struct space *sp, const struct effect *e)
+{
+	uint32_t end = e->page + e->pages, grain = 1u << sp->grain_shift;
+	struct range r = {e->page >> sp->grain_shift, (end + grain - 1) >> sp->grain_shift};
+
+	if (r.last > sp->ncells)
+		r.last = sp->ncells;
+	return r;
+}
+
+/* Cells whose first page lies in the range: those that the effect surely reaches. */
+static struct range range_inner(const struct space *sp, const struct effect *e)
+{
+	uint32_t grain = 1u << sp->grain_shift, end = e->page + e->pages;
+	struct range r = {(e->page + grain - 1) >> sp->grain_shift, (end + grain - 1) >> sp->grain_shift};
+
+	if (r.last > sp->ncells)
+		r.last = sp->ncells;
+	return r;
+}
+
+static bool whole_chunk(const struct space *sp, uint32_t lo, uint32_t hi)
+{
+	return hi - lo == sp->cells_per_chunk;
+}
+
+static void track_begin(struct space *sp, struct track *t, struct range r)
+{
+	for (uint32_t lo = r.first, hi; lo < r.last; lo = hi) {
+		uint32_t chunk = lo / sp->cells_per_chunk;
+
+		hi = (chunk + 1) * sp->cells_per_chunk;
+		if (hi > r.last)
+			hi = r.last;
+		space_mark_dirty(sp, chunk);
+		add_relaxed(&t->chunk[chunk].any.b);
+		if (whole_chunk(sp, lo, hi)) {
+			add_relaxed(&t->chunk[chunk].whole.b);
+			continue;
+		}
+		for (uint32_t i = lo; i < hi; i++)
+			add_relaxed(&t->cell[i].b);
+	}
+}
+
+static void track_end(struct space *sp, struct track *t, struct range r)
+{
+	for (uint32_t lo = r.first, hi; lo < r.last; lo = hi) {
+		uint32_t chunk = lo / sp->cells_per_chunk;
+
+		hi = (chunk + 1) * sp->cells_per_chunk;
+		if (hi > r.last)
+			hi = r.last;
+		if (whole_chunk(sp, lo, hi))
+			add_relaxed(&t->chunk[chunk].whole.e);
+		else
+			for (uint32_t i = lo; i < hi; i++)
+				add_relaxed(&t->cell[i].e);
+		add_relaxed(&t->chunk[chunk].any.e);
+	}
+}
+
+/* Sums of the ops begun and ended on the range's chunks: unchanged sums mean that no other op came or went. */
+static void track_sums(const struct space *sp, const struct track *t, struct range r, uint32_t *b, uint32_t *e)
+{
+	*b = *e = 0;
+	if (r.first >= r.last)
+		return;
+	for (uint32_t c = r.first / sp->cells_per_chunk; c <= (r.last - 1) / sp->cells_per_chunk; c++) {
+		*b += atomic_load_explicit(&t->chunk[c].any.b, memory_order_acquire);
+		*e += atomic_load_explicit(&t->chunk[c].any.e, memory_order_acquire);
+	}
+}
+
+static uint32_t chunks_of(const struct space *sp, struct range r)
+{
+	return r.first >= r.last ? 0 : (r.last - 1) / sp->cells_per_chunk - r.first / sp->cells_per_chunk + 1;
+}
+
+/* ---- effects ---- */
+
+enum { TRACK_ZERO, TRACK_BUS, TRACK_HOLE, TRACK_RO };
+
+/* What each kind of effect means to each track. */
+static const struct {
+	uint32_t lose, sure, restore;
+} track_kinds[EFFECT_TRACKS] = {
+	[TRACK_ZERO] = {EFFECT_ZERO | EFFECT_ZEROED | EFFECT_STALE, 0, 0},
+	[TRACK_BUS] = {EFFECT_BUS | EFFECT_BUS_SURE, EFFECT_BUS_SURE, EFFECT_SIZED},
+	[TRACK_HOLE] = {EFFECT_HOLE | EFFECT_HOLE_SURE, EFFECT_HOLE_SURE, EFFECT_MAPPED | EFFECT_READABLE},
+	[TRACK_RO] = {EFFECT_RO | EFFECT_RO_SURE, EFFECT_RO_SURE, EFFECT_MAPPED},
+};
+
+static struct track *track_of(struct space *sp, unsigned int proc, const struct effect *e, unsigned int kind)
+{
+	switch (kind) {
+	case TRACK_ZERO:
+		return &space_content(sp, proc)->zero;
+	case TRACK_BUS:
+		return &space_content(sp, proc)->bus;
+	case TRACK_HOLE:
+		return &sp->view[proc][e->view].hole;
+	default:
+		return &sp->view[proc][e->view].ro;
+	}
+}
+
+static void begin_one(struct space *sp, unsigned int proc, const struct effect *e, struct effect_state *st)
+{
+	struct range range = range_outer(sp, e);
+	struct content *c = space_content(sp, proc);
+
+	if (e->kinds & EFFECT_STALE)
+		for (uint32_t k = 0; k < chunks_of(sp, range); k++)
+			atomic_store_explicit(&c->stale[range.first / sp->cells_per_chunk + k], 1,
+				memory_order_release);
+	if (e->kinds & EFFECT_VMA_SPLIT)
+		atomic_fetch_add_explicit(&sp->view[proc][e->view].split, 1, memory_order_relaxed);
+	for (unsigned int k = 0; k < EFFECT_TRACKS; k++) {
+		struct track *t = track_of(sp, proc, e, k);
+
+		if (!(e->kinds & (track_kinds[k].lose | track_kinds[k].restore)))
+			continue;
+		st[k].restore_b = atomic_load_explicit(&t->restore.b, memory_order_acquire);
+		st[k].restore_busy = st[k].restore_b != atomic_load_explicit(&t->restore.e, memory_order_acquire);
+		if (e->kinds & track_kinds[k].lose)
+			track_begin(sp, t, range);
+		if (e->kinds & track_kinds[k].restore)
+			add_relaxed(&t->restore.b);
+		track_sums(sp, t, range, &st[k].any_b, &st[k].any_e);
+	}
+}
+
+void effects_begin(struct space *sp, unsigned int nslots, unsigned int proc, struct effect_run *r)
+{
+	for (unsigned int i = 0; i < r->n; i++)
+		if (r->eff[i].slot < nslots)
+			begin_one(&sp[r->eff[i].slot], proc, &r->eff[i], r->state[i]);
+}
+
+/* True if no other op on the track's chunks overlapped this one; own: this op counts itself there. */
+static bool alone(const struct space *sp, const struct track *t, struct range range, const struct effect_state *st,
+	bool own)
+{
+	uint32_t mine = own ? chunks_of(sp, range) : 0, b, e;
+
+	track_sums(sp, t, range, &b, &e);
+	return b == st->any_b && e == st->any_e + mine && b == e;
+}
+
+static void restore(const struct space *sp, struct track *t, struct range range)
+{
+	for (uint32_t i = range.first; i < range.last; i++)
+		atomic_store_explicit(&t->ok[i], track_begun(sp, t, i), memory_order_release);
+}
+
+/* The lane's own cells are expected to be zero from now on. */
+static void zeroed(struct space *sp, struct content *c, unsigned int lane, struct range range)
+{
+	struct cell_shadow *s = c->shadow[lane];
+
+	for (uint32_t i = range.first; s && i < range.last; i++) {
+		uint32_t gen = atomic_load_explicit(&s[i].gen, memory_order_relaxed);
+
+		atomic_store_explicit(&s[i].ze, track_ended(sp, &c->zero, i), memory_order_release);
+		atomic_store_explicit(&s[i].gen, gen | CELL_GEN_ZERO, memory_order_release);
+	}
+}
+
+static void end_one(struct space *sp, unsigned int proc, unsigned int lane, const struct effect *e,
+	struct effect_state *st, bool success)
+{
+	struct range outer = range_outer(sp, e), inner = range_inner(sp, e);
+
+	for (unsigned int k = 0; k < EFFECT_TRACKS; k++) {
+		struct track *t = track_of(sp, proc, e, k);
+		bool loses = e->kinds & track_kinds[k].lose;
+
+		if (success && e->kinds & track_kinds[k].sure && !st[k].restore_busy &&
+			atomic_load_explicit(&t->restore.b, memory_order_acquire) == st[k].restore_b)
+			for (uint32_t i = inner.first; i < inner.last; i++)
+				atomic_store_explicit(&t->sure[i], st[k].restore_b + 1, memory_order_release);
+		if (loses)
+			track_end(sp, t, outer);
+		if (k == TRACK_ZERO && success && e->kinds & EFFECT_ZEROED && alone(sp, t, outer, &st[k], true))
+			zeroed(sp, space_content(sp, proc), lane, inner);
+		if (!(e->kinds & track_kinds[k].restore))
+			continue;
+		if (success && alone(sp, t, outer, &st[k], loses))
+			restore(sp, t, inner);
+		add_relaxed(&t->restore.e);
+	}
+}
+
+void effects_end(struct space *sp, unsigned int nslots, unsigned int proc, unsigned int lane, struct effect_run *r,
+	bool success)
+{
+	for (unsigned int i = 0; i < r->n; i++)
+		if (r->eff[i].slot < nslots)
+			end_one(&sp[r->eff[i].slot], proc, lane, &r->eff[i], r->state[i], success);
+}
+
+struct space_facts space_facts(struct space *sp, unsigned int proc, unsigned int view, uint32_t page, uint32_t pages)
+{
+	struct effect e = {.view = (uint8_t)view, .page = page, .pages = pages};
+	struct view_state *v = &sp->view[proc][view];
+	struct content *c = space_content(sp, proc);
+	struct range r = range_outer(sp, &e);
+	struct space_facts f = {.split = atomic_load_explicit(&v->split, memory_order_relaxed) != 0};
+
+	for (uint32_t i = r.first; i < r.last && !(f.hole && f.truncated); i++) {
+		f.hole |= !track_ok(sp, &v->hole, i) || !track_ok(sp, &v->ro, i);
+		f.truncated |= !track_ok(sp, &c->bus, i);
+	}
+	return f;
+}

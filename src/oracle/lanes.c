@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What lanes report, and how executors die: the content, fault, errno and executor oracles. */
+#include "oracle/oracle.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+static const enum oracle judge[EVIDENCE_KINDS] = {
+	[EVIDENCE_OLD] = ORACLE_CONTENT,
+	[EVIDENCE_FOREIGN] = ORACLE_CONTENT,
+	[EVIDENCE_ZERO] = ORACLE_CONTENT,
+	[EVIDENCE_CHILD] = ORACLE_CONTENT,
+	[EVIDENCE_PEER_OLD] = ORACLE_CONTENT,
+	[EVIDENCE_FROZEN] = ORACLE_CONTENT,
+	[EVIDENCE_SEGV] = ORACLE_FAULT,
+	[EVIDENCE_BUS] = ORACLE_FAULT,
+	[EVIDENCE_NO_FAULT] = ORACLE_FAULT,
+	[EVIDENCE_ERRNO] = ORACLE_ERRNO,
+	[EVIDENCE_CRASH] = ORACLE_EXECUTOR,
+};
+
+static const char *op_name(unsigned int number)
+{
+	const struct op *op = op_get(number);
+
+	return op ? op->name : "sweep";
+}
+
+static void print_in_flight(const struct crew *c, FILE *f)
+{
+	fprintf(f, "ops of the round so far (lane: op errno start+duration us):\n");
+	for (unsigned int l = 0; l < c->ctl->nlanes; l++) {
+		const struct lane_ctl *lane = &c->ctl->lane[l];
+		uint32_t n = atomic_load_explicit(&lane->nrecords, memory_order_acquire);
+		uint64_t start = atomic_load_explicit(&lane->op_start, memory_order_acquire), base;
+
+		base = atomic_load_explicit(&c->ctl->deadline, memory_order_relaxed);
+		fprintf(f, "  lane %u:", l);
+		for (uint32_t i = n > 8 ? n - 8 : 0; i < n && i < PROGRAM_MAX_OPS; i++) {
+			const struct record *r = &lane->record[i];
+
+			fprintf(f, " %s(%s)@%lld+%llu", op_name(r->op), r->err ? strerrorname_np(r->err) : "ok",
+				(long long)(clock_to_ns(r->start - base) / 1000),
+				(unsigned long long)(clock_to_ns(r->stop - r->start) / 1000));
+		}
+		if (start)
+			fprintf(f, " now %s for %llu us",
+				op_name(atomic_load_explicit(&lane->op, memory_order_relaxed)),
+				(unsigned long long)(clock_to_ns(clock_ticks() - start) / 1000));
+		fputc('\n', f);
+	}
+}
+
+static void print_when(uint32_t when, FILE *f)
+{
+	static const char *const names[] = {"hole", "split", "locked", "short", "unaligned", "hugetlb", "anon", "shmem",
+		"file", "tight", "unprivileged", "odd", "peer-gone", "private"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (when >> i & 1)
+			fprintf(f, " %s", names[i]);
+}
+
+static void print_evidence(const struct crew *c, const struct evidence *e, FILE *f)
+{
+	const struct slot *s = &c->ctl->slot[e->slot];
+	uint32_t grain = c->ctl->space[e->slot].grain_shift;
+	char value[128];
+
+	fprintf(f, "%s: lane %u, op %u of its round: %s", evidence_name(e->kind), e->lane, e->op_index, op_name(e->op));
+	if (e->kind != EVIDENCE_CRASH)
+		fprintf(f, ", slot %s (%s) view %u page %u", s->spec.name, backing_name(s->spec.backing), e->view,
+			e->cell_page);
+	fprintf(f, "\naddress 0x%llx\n", (unsigned long long)e->addr);
+	switch (e->kind) {
+	case EVIDENCE_ERRNO:
+		fprintf(f, "errno %d (%s) over %llu pages, in the state:", e->err, strerrorname_np(e->err),
+			(unsigned long long)e->seen);
+		print_when((uint32_t)e->code, f);
+		fputc('\n', f);
+		break;
+	case EVIDENCE_SEGV:
+	case EVIDENCE_BUS:
+	case EVIDENCE_CRASH:
+		fprintf(f, "signal %d (SIG%s), si_code %d, %s; ops that could explain it: begun %u, ended %u\n", e->err,
+			sigabbrev_np(e->err), e->code, e->write ? "write" : "read", e->begun, e->ended);
+		break;
+	case EVIDENCE_NO_FAULT:
+		fprintf(f, "a %s succeeded\n", e->write ? "write" : "read");
+		break;
+	case EVIDENCE_FROZEN:
+		fprintf(f, "sum of the moved page's cells was 0x%llx, became 0x%llx\n", (unsigned long long)e->expected,
+			(unsigned long long)e->seen);
+		break;
+	default:
+		cell_describe(e->expected, grain, value, sizeof(value));
+		fprintf(f, "cell of lane %u\nexpected: %s\n", e->owner, value);
+		cell_describe(e->seen, grain, value, sizeof(value));
+		fprintf(f, "seen:     %s\nops that may zero it: begun %u, ended %u\n", value, e->begun, e->ended);
+	}
+}
+
+static void title_of(const struct crew *c, const struct evidence *e, char *buf, size_t size)
+{
+	const char *backing = backing_name(c->ctl->slot[e->slot].spec.backing);
+
+	switch (e->kind) {
+	case EVIDENCE_ERRNO:
+		snprintf(buf, size, "errno: %s in %s on %s", strerrorname_np(e->err), op_name(e->op), backing);
+		break;
+	case EVIDENCE_CRASH:
+		snprintf(buf, size, "executor: SIG%s in %s", sigabbrev_np(e->err), op_name(e->op));
+		break;
+	default:
+		snprintf(buf, size, "%s: %s on %s", oracle_name(judge[e->kind]), evidence_name(e->kind), backing);
+	}
+}
+
+int oracle_evidence(const struct crew *c, const struct evidence *e, struct finding *ret)
+{
+	struct finding f = {.oracle = judge[e->kind], .has_program = true, .crew = c->index, .lane = e->lane,
+		.round = e->round};
+	size_t len;
+	FILE *text = open_memstream(&f.text, &len);
+
+	if (!text)
+		return -ENOMEM;
+	title_of(c, e, f.title, sizeof(f.title));
+	print_evidence(c, e, text);
+	print_in_flight(c, text);
+	if (fclose(text) != 0) {
+		free(f.text);
+		return -ENOMEM;
+	}
+	*ret = f;
+	return 0;
+}
+
+int oracle_exit(const struct crew *c, unsigned int proc, int status, bool oom, struct finding *ret)
+{
+	struct finding f = {.oracle = ORACLE_EXECUTOR, .has_program = true, .crew = c->index,
+		.round = atomic_load(&c->ctl->round)};
+	size_t len;
+	FILE *text;
+
+	if (!WIFSIGNALED(status) || (oom && WTERMSIG(status) == SIGKILL))
+		return 0;
+	text = open_memstream(&f.text, &len);
+	if (!text)
+		return -ENOMEM;
+	snprintf(f.title, sizeof(f.title), "executor: died of SIG%s", sigabbrev_np(WTERMSIG(status)));
+	fprintf(text, "executor %u of crew %u died of signal %d (SIG%s)\n", proc, c->index, WTERMSIG(status),
+		sigabbrev_np(WTERMSIG(status)));
+	print_in_flight(c, text);
+	if (fclose(text) != 0) {
+		free(f.text);
+		return -ENOMEM;
+	}
+	*ret = f;
+	return 1;
+}
+
+/* ---- progress ---- */
+
+static void print_proc_file(pid_t pid, int tid, const char *name, FILE *f)
+{
+	char path[96], buf[4096];
+	FILE *in;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)pid, tid, name);
+	in = fopen(path, "re");
+	if (!in) {
+		fprintf(f, "%s: %s\n", path, strerror(errno));
+		return;
+	}
+	n = fread(buf, 1, sizeof(buf) - 1, in);
+	fclose(in);
+	buf[n] = '\0';
+	fprintf(f, "%s:\n%s%s", path, buf, n && buf[n - 1] == '\n' ? "" : "\n");
+}
+
+/* The innermost kernel function of a stuck thread that says where: for the title. */
+static void stuck_where(pid_t pid, int tid, char *buf, size_t size)
+{
+	char path[96], line[256];
+	FILE *in;
+
+	snprintf(buf, size, "user space or unknown");
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stack", (int)pid, tid);
+	in = fopen(path, "re");
+	while (in && fgets(line, sizeof(line), in)) {
+		char *fn = strstr(line, "] "), *plus = strchr(line, '+');
+
+		if (!fn || !plus || strstr(line, "schedule") || strstr(line, "__switch_to"))
+			continue;
+		*plus = '\0';
+		snprintf(buf, size, "%s", fn + 2);
+		break;
+	}
+	if (in)
+		fclose(in);
+}
+
+static int stuck_finding(const struct crew *c, unsigned int l, uint64_t ns, struct finding *ret)
+{
+	const struct lane_ctl *lane = &c->ctl->lane[l];
+	struct finding f = {.oracle = ORACLE_PROGRESS, .has_program = true, .crew = c->index, .lane = l,
+		.round = atomic_load(&c->ctl->round)};
+	pid_t pid = crew_pid(c, c->ctl->lane_proc[l]);
+	int tid = atomic_load(&lane->tid);
+	char where[128];
+	size_t len;
+	FILE *text = open_memstream(&f.text, &len);
+
+	if (!text)
+		return -ENOMEM;
+	stuck_where(pid, tid, where, sizeof(where));
+	snprintf(f.title, sizeof(f.title), "progress: %s stuck in %s",
+		op_name(atomic_load_explicit(&lane->op, memory_order_relaxed)), where);
+	fprintf(text, "lane %u has been in %s for %.1f s\n", l,
+		op_name(atomic_load_explicit(&lane->op, memory_order_relaxed)), (double)ns / 1e9);
+	for (unsigned int i = 0; i < c->ctl->nlanes; i++) {
+		pid = crew_pid(c, c->ctl->lane_proc[i]);
+		tid = atomic_load(&c->ctl->lane[i].tid);
+		fprintf(text, "---- lane %u%s\n", i, i == l ? " (stuck)" : "");
+		print_proc_file(pid, tid, "stack", text);
+		print_proc_file(pid, tid, "wchan", text);
+		print_proc_file(pid, tid, "syscall", text);
+		if (i == l)
+			print_proc_file(pid, tid, "status", text);
+	}
+	print_in_flight(c, text);
+	if (fclose(text) != 0) {
+		free(f.text);
+		return -ENOMEM;
+	}
+	*ret = f;
+	return 1;
+}
+
+int oracle_progress(const struct crew *c, uint64_t stall_ns, struct finding *ret)
+{
+	uint64_t now = clock_ticks();
+
+	for (unsigned int l = 0; l < c->ctl->nlanes; l++) {
+		uint64_t start = atomic_load_explicit(&c->ctl->lane[l].op_start, memory_order_acquire), ns;
+
+		if (!start || now <= start || !crew_pid(c, c->ctl->lane_proc[l]))
+			continue;
+		ns = clock_to_ns(now - start);
+		if (ns > stall_ns)
+			return stuck_finding(c, l, ns, ret);
+	}
+	return 0;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The model of what is legal, and the judgement of cells, on memory of this process. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "mem/arena.h"
+#include "mem/cell.h"
+
+enum { PAGES = 1024, PMD_PAGES = 512, LANES = 2 };
+
+struct world {
+	struct slot slot;
+	struct space space;
+	struct space_mem mem;
+	struct evidence_ring ring;
+	struct cells lane[LANES];
+	uint8_t lane_proc[LANES];
+};
+
+static int set_up(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	void *p = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	w->slot = (struct slot){.spec = {.name = "s", .backing = BACKING_ANON, .maps = 1}, .present = true, .fd = -1,
+		.pages = PAGES, .granule = 1, .pmd_pages = PMD_PAGES, .page_shift = 12, .nviews = 1,
+		.view = {(uintptr_t)p}};
+	space_init(&w->space, &w->slot, 1, LANES, w->lane_proc, &w->mem);
+	w->mem = (struct space_mem){.base = calloc(1, w->mem.used)};
+	space_init(&w->space, &w->slot, 1, LANES, w->lane_proc, &w->mem);
+	space_reset(&w->space);
+	for (unsigned int l = 0; l < LANES; l++)
+		w->lane[l] = (struct cells){.slot = &w->slot, .space = &w->space, .nslots = 1, .lane = l, .nlanes = LANES,
+			.lane_proc = w->lane_proc, .ring = &w->ring};
+	cells_set_current(&w->lane[0]);
+	*state = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+
+	munmap((void *)w->slot.view[0], PAGES * 4096);
+	free(w->mem.base);
+	free(w);
+	return 0;
+}
+
+static _Atomic uint64_t *cell(struct world *w, unsigned int lane, uint32_t page)
+{
+	return (_Atomic uint64_t *)(slot_addr(&w->slot, 0, page) + lane * CELL_STRIDE);
+}
+
+static enum evidence_kind next_evidence(struct world *w)
+{
+	struct evidence e;
+
+	return evidence_pop(&w->ring, &e) ? e.kind : EVIDENCE_NONE;
+}
+
+static struct effect_run begin(struct world *w, uint32_t kinds, uint32_t page, uint32_t pages)
+{
+	struct effect_run fx = {.n = 1, .eff = {{.kinds = kinds, .page = page, .pages = pages}}};
+
+	effects_begin(&w->space, 1, 0, &fx);
+	return fx;
+}
+
+static void run_effect(struct world *w, uint32_t kinds, uint32_t page, uint32_t pages)
+{
+	struct effect_run fx = begin(w, kinds, page, pages);
+
+	effects_end(&w->space, 1, 0, 0, &fx, true);
+}
+
+static void touch(struct world *w, unsigned int lane, uint32_t page, uint32_t pages, enum cell_how how)
+{
+	cells_set_current(&w->lane[lane]);
+	assert_int_equal(cells_handle_signals(), 0); /* in place of the test library's */
+	cells_touch(&w->lane[lane], 0, 0, page, pages, 1, how);
+}
+
+static void a_healthy_memory_gives_no_evidence(void **state)
+{
+	struct world *w = *state;
+
+	for (unsigned int i = 0; i < 3; i++)
+		for (unsigned int l = 0; l < LANES; l++)
+			touch(w, l, 0, PAGES, CELL_RMW);
+	assert_true(cells_hammer(&w->lane[1], 0, 0, 3, 8, 0) == 0);
+	assert_int_equal(cells_sweep(&w->lane[0], 0, 0), PAGES);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+}
+
+static void an_older_generation_is_a_lost_write(void **state)
+{
+	struct world *w = *state;
+	uint64_t old;
+
+	touch(w, 0, 7, 1, CELL_WRITE);
+	old = *cell(w, 0, 7);
+	touch(w, 0, 7, 1, CELL_RMW);
+	*cell(w, 0, 7) = old;
+	touch(w, 0, 7, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_OLD);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+	touch(w, 0, 7, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE); /* told once */
+}
+
+static void another_pages_stamp_is_foreign(void **state)
+{
+	struct world *w = *state;
+
+	touch(w, 0, 0, 16, CELL_WRITE);
+	*cell(w, 0, 3) = *cell(w, 0, 4);
+	touch(w, 0, 3, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_FOREIGN);
+	*cell(w, 0, 5) = 0x1234;
+	touch(w, 0, 5, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_FOREIGN);
+}
+
+static void a_zero_needs_an_op_that_explains_it(void **state)
+{
+	struct world *w = *state;
+
+	touch(w, 0, 0, 4, CELL_WRITE);
+	*cell(w, 0, 1) = 0;
+	touch(w, 0, 1, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_ZERO);
+	run_effect(w, EFFECT_ZERO, 2, 1);
+	*cell(w, 0, 2) = 0;
+	touch(w, 0, 2, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+}
+
+static void an_op_that_ended_before_the_stamp_explains_nothing(void **state)
+{
+	struct world *w = *state;
+
+	for (uint32_t pages = 1; pages <= PMD_PAGES; pages += PMD_PAGES - 1) {
+		run_effect(w, EFFECT_ZERO, 0, pages);
+		touch(w, 0, 0, 1, CELL_WRITE);
+		*cell(w, 0, 0) = 0;
+		touch(w, 0, 0, 1, CELL_READ);
+		assert_int_equal(next_evidence(w), EVIDENCE_ZERO);
+	}
+}
+
+static void an_op_still_running_at_the_stamp_explains_a_zero(void **state)
+{
+	struct world *w = *state;
+	struct effect_run fx = begin(w, EFFECT_ZERO, 0, PMD_PAGES);
+
+	touch(w, 0, 0, 1, CELL_WRITE);
+	*cell(w, 0, 0) = 0;
+	touch(w, 0, 0, 1, CELL_READ);
+	effects_end(&w->space, 1, 0, 1, &fx, true);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+}
+
+static void what_was_promised_to_be_zero_must_be(void **state)
+{
+	struct world *w = *state;
+
+	touch(w, 0, 0, PMD_PAGES, CELL_WRITE);
+	run_effect(w, EFFECT_ZEROED, 0, PMD_PAGES); /* but the memory keeps its stamps */
+	touch(w, 0, 9, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_OLD);
+}
+
+static void a_peer_must_not_see_less_than_was_published(void **state)
+{
+	struct world *w = *state;
+	uint64_t old;
+
+	touch(w, 0, 5, 1, CELL_WRITE);
+	old = *cell(w, 0, 5);
+	touch(w, 0, 5, 1, CELL_RMW);
+	touch(w, 1, 5, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+	*cell(w, 0, 5) = old;
+	touch(w, 1, 5, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_PEER_OLD);
+}
+
+static void a_childs_write_must_stay_in_the_child(void **state)
+{
+	struct world *w = *state;
+
+	touch(w, 0, 5, 1, CELL_WRITE);
+	*cell(w, 0, 5) |= CELL_CHILD;
+	touch(w, 0, 5, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_CHILD);
+}
+
+static void a_fault_is_legal_in_a_hole_only(void **state)
+{
+	struct world *w = *state;
+	void *page = (void *)slot_addr(&w->slot, 0, 20);
+
+	mprotect(page, 4096, PROT_NONE);
+	touch(w, 0, 16, 8, CELL_RMW);
+	assert_int_equal(next_evidence(w), EVIDENCE_SEGV);
+	run_effect(w, EFFECT_HOLE, 20, 1);
+	touch(w, 0, 16, 8, CELL_RMW);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+	mprotect(page, 4096, PROT_READ | PROT_WRITE);
+	run_effect(w, EFFECT_MAPPED, 20, 1);
+	touch(w, 0, 16, 8, CELL_RMW);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+	mprotect(page, 4096, PROT_NONE);
+	touch(w, 0, 16, 8, CELL_RMW);
+	assert_int_equal(next_evidence(w), EVIDENCE_SEGV);
+}
+
+static void a_repair_that_a_loss_overlapped_proves_nothing(void **state)
+{
+	struct world *w = *state;
+	struct effect_run loss = begin(w, EFFECT_HOLE, 20, 1);
+
+	run_effect(w, EFFECT_MAPPED, 20, 1);
+	effects_end(&w->space, 1, 0, 1, &loss, true);
+	mprotect((void *)slot_addr(&w->slot, 0, 20), 4096, PROT_NONE);
+	touch(w, 0, 20, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+}
+
+static void read_only_faults_writes_alone(void **state)
+{
+	struct world *w = *state;
+
+	run_effect(w, EFFECT_RO | EFFECT_READABLE, 30, 1);
+	mprotect((void *)slot_addr(&w->slot, 0, 30), 4096, PROT_READ);
+	touch(w, 0, 30, 1, CELL_WRITE);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+	mprotect((void *)slot_addr(&w->slot, 0, 30), 4096, PROT_NONE);
+	touch(w, 0, 30, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_SEGV);
+}
+
+static void what_was_surely_unmapped_must_fault(void **state)
+{
+	struct world *w = *state;
+
+	run_effect(w, EFFECT_HOLE | EFFECT_HOLE_SURE, 40, 2);
+	touch(w, 0, 40, 1, CELL_READ); /* the memory is still there */
+	assert_int_equal(next_evidence(w), EVIDENCE_NO_FAULT);
+	run_effect(w, EFFECT_MAPPED, 41, 1);
+	touch(w, 0, 40, 2, CELL_READ); /* a mapping op began since: nothing is sure any more */
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+}
+
+static void a_write_to_what_is_surely_read_only_must_fault(void **state)
+{
+	struct world *w = *state;
+
+	run_effect(w, EFFECT_RO | EFFECT_RO_SURE | EFFECT_READABLE, 50, 1);
+	touch(w, 0, 50, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+	touch(w, 0, 50, 1, CELL_WRITE);
+	assert_int_equal(next_evidence(w), EVIDENCE_NO_FAULT);
+}
+
+static void a_failed_op_takes_no_certainty(void **state)
+{
+	struct world *w = *state;
+	struct effect_run fx = begin(w, EFFECT_HOLE | EFFECT_HOLE_SURE, 60, 1);
+
+	effects_end(&w->space, 1, 0, 0, &fx, false);
+	touch(w, 0, 60, 1, CELL_RMW);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+}
+
+static void a_reset_forgets_the_epoch(void **state)
+{
+	struct world *w = *state;
+
+	touch(w, 0, 0, PAGES, CELL_WRITE);
+	run_effect(w, EFFECT_HOLE | EFFECT_HOLE_SURE, 0, PAGES);
+	memset((void *)w->slot.view[0], 0, PAGES * 4096);
+	space_reset(&w->space);
+	touch(w, 0, 0, PAGES, CELL_RMW);
+	touch(w, 1, 0, PAGES, CELL_RMW);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+}
+
+static void every_cell_injection_is_seen(void **state)
+{
+	struct world *w = *state;
+	static const enum evidence_kind kind[] = {[CELL_INJECT_OLD] = EVIDENCE_OLD,
+		[CELL_INJECT_FOREIGN] = EVIDENCE_FOREIGN, [CELL_INJECT_ZERO] = EVIDENCE_ZERO};
+
+	for (enum cell_inject i = CELL_INJECT_OLD; i <= CELL_INJECT_ZERO; i++) {
+		w->lane[0].inject = i;
+		touch(w, 0, 70 + i, 1, CELL_RMW);
+		assert_int_equal(next_evidence(w), kind[i]);
+	}
+}
+
+static void effects_cover_whole_and_part_of_a_chunk_alike(void **state)
+{
+	struct world *w = *state;
+	const struct track *t = &w->space.content[0].zero;
+	struct effect_run fx = begin(w, EFFECT_ZERO, 500, 524); /* part of the first PMD, all of the second */
+
+	assert_int_equal(track_begun(&w->space, t, 499), 0);
+	assert_int_equal(track_begun(&w->space, t, 500), 1);
+	assert_int_equal(track_begun(&w->space, t, 512), 1);
+	assert_int_equal(track_begun(&w->space, t, 1023), 1);
+	assert_int_equal(track_ended(&w->space, t, 500), 0);
+	effects_end(&w->space, 1, 0, 0, &fx, true);
+	assert_int_equal(track_ended(&w->space, t, 500), 1);
+	assert_int_equal(track_ended(&w->space, t, 1023), 1);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_healthy_memory_gives_no_evidence),
+		T(an_older_generation_is_a_lost_write),
+		T(another_pages_stamp_is_foreign),
+		T(a_zero_needs_an_op_that_explains_it),
+		T(an_op_that_ended_before_the_stamp_explains_nothing),
+		T(an_op_still_running_at_the_stamp_explains_a_zero),
+		T(what_was_promised_to_be_zero_must_be),
+		T(a_peer_must_not_see_less_than_was_published),
+		T(a_childs_write_must_stay_in_the_child),
+		T(a_fault_is_legal_in_a_hole_only),
+		T(a_repair_that_a_loss_overlapped_proves_nothing),
+		T(read_only_faults_writes_alone),
+		T(what_was_surely_unmapped_must_fault),
+		T(a_write_to_what_is_surely_read_only_must_fault),
+		T(a_failed_op_takes_no_certainty),
+		T(a_reset_forgets_the_epoch),
+		T(every_cell_injection_is_seen),
+		T(effects_cover_whole_and_part_of_a_chunk_alike),
+	};
+
+	return cmocka_run_group_tests_name("mem", tests, NULL, NULL);
+}
