@@ -72,8 +72,8 @@ static long run_mlock2(struct op_env *e, const struct op_call *c)
 {
 	struct op_span s = op_range(e, c);
 
-	return result_of(mlock2(
-		(void *)s.addr, s.len, (unsigned int)lock_words[c->arg[LOCK_ARG_HOW]].value));
+	return result_of(
+		syscall(SYS_mlock2, s.addr, s.len, lock_words[c->arg[LOCK_ARG_HOW]].value));
 }
 
 const struct op op_mlock2 = {
