@@ -11,21 +11,27 @@ struct backing_info {
 };
 
 static const struct backing_info infos[BACKING_COUNT] = {
-	[BACKING_ANON] = { "anon", "private anonymous memory, transparent huge pages", false,
-		true },
-	[BACKING_ANON_SHARED] = { "anon_shared", "shared anonymous memory (shmem huge pages)" },
-	[BACKING_MEMFD] = { "memfd", "a memfd, mapped shared (shmem huge pages)" },
-	[BACKING_TMPFS] = { "tmpfs", "a file on an own tmpfs mounted with huge=" },
-	[BACKING_HUGETLB_MEMFD] = { "hugetlb_memfd", "a hugetlb memfd, mapped shared", true },
-	[BACKING_HUGETLB_FILE] = { "hugetlb_file",
-		"a file on an own hugetlbfs mount, mapped shared by several processes", true },
-	[BACKING_HUGETLB_PRIVATE] = { "hugetlb_private", "private anonymous hugetlb pages", true,
-		true },
-	[BACKING_FILE] = { "file", "a file on a disk filesystem, mapped shared" },
+	[BACKING_ANON] = {.name = "anon",
+		.help = "private anonymous memory, transparent huge pages",
+		.own_memory = true},
+	[BACKING_ANON_SHARED] = {.name = "anon_shared",
+		.help = "shared anonymous memory (shmem huge pages)"},
+	[BACKING_MEMFD] = {.name = "memfd", .help = "a memfd, mapped shared (shmem huge pages)"},
+	[BACKING_TMPFS] = {.name = "tmpfs", .help = "a file on an own tmpfs mounted with huge="},
+	[BACKING_HUGETLB_MEMFD] = {.name = "hugetlb_memfd",
+		.help = "a hugetlb memfd, mapped shared",
+		.hugetlb = true},
+	[BACKING_HUGETLB_FILE] = {.name = "hugetlb_file",
+		.help = "a file on an own hugetlbfs mount, mapped shared by several processes",
+		.hugetlb = true},
+	[BACKING_HUGETLB_PRIVATE] = {.name = "hugetlb_private",
+		.help = "private anonymous hugetlb pages",
+		.hugetlb = true,
+		.own_memory = true},
+	[BACKING_FILE] = {.name = "file", .help = "a file on a disk filesystem, mapped shared"},
 };
 
-static const char *const huge_names[SLOT_HUGE_COUNT] = { "always", "within_size", "advise",
-	"never" };
+static const char *const huge_names[SLOT_HUGE_COUNT] = {"always", "within_size", "advise", "never"};
 
 const char *backing_name(enum backing b)
 {
@@ -69,8 +75,8 @@ bool backing_is_private(enum backing b)
 }
 
 /*
- * Huge pages may come by fault, as the policy says, or by MADV_COLLAPSE. A slot that wants none (huge=never) needs
- * neither.
+ * Huge pages may come by fault, as the policy says, or by MADV_COLLAPSE. A slot that wants none
+ * (huge=never) needs neither.
  */
 static const char *no_huge_pages(const struct slot_spec *s, enum cap by_fault)
 {
@@ -105,7 +111,9 @@ static unsigned long long pool(uint64_t size, const char *name)
 	return machine_pool(size, -1, name, &n) == 0 ? n : 0;
 }
 
-/* Pages that a new mapping can count on: free and not promised to others, or to be had as surplus. */
+/*
+ * Pages that a new mapping can count on: free and not promised to others, or to be had as surplus.
+ */
 static unsigned long long pool_left(uint64_t size)
 {
 	unsigned long long promised = pool(size, "resv_hugepages");
@@ -135,9 +143,10 @@ static const char *no_hugetlb(const struct machine *m, const struct slot_spec *s
 		return NULL;
 	if (machine_pool_path(s->huge_size, -1, "nr_hugepages", path, sizeof(path)) < 0)
 		path[0] = '\0';
-	snprintf(why, sizeof(why), "%llu of the %llu huge pages of %s are left (as root: echo %llu > %s)",
-		left, need, size_text(s->huge_size, text),
-		pool(s->huge_size, "nr_hugepages") + need - left, path);
+	snprintf(why, sizeof(why),
+		"%llu of the %llu huge pages of %s are left (as root: echo %llu > %s)", left, need,
+		size_text(s->huge_size, text), pool(s->huge_size, "nr_hugepages") + need - left,
+		path);
 	return why;
 }
 
