@@ -142,7 +142,9 @@ int ledger_guard(struct ledger *l)
 	ours = fds[1];
 	/* Without pidfds (before Linux 5.3, or filtered) the pipe alone tells. */
 	pidfd = pidfd_open(l->owner, 0);
+	ledger_share_lock(l, true);
 	r = fork_guard(l, theirs, pidfd);
+	ledger_share_lock(l, false);
 	if (r < 0)
 		return r;
 	l->guard_pipe = TAKE_FD(ours);

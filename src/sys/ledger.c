@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
@@ -152,8 +153,38 @@ static int take_over(struct ledger *l, const char *dir, size_t *ret_undone)
 	return r < 0 ? r : sync_dir(dir);
 }
 
+/* The open ledger of this process. Its lock belongs to the open file, which a fork would share. */
+static struct ledger *open_ledger;
+
+void ledger_share_lock(struct ledger *l, bool share)
+{
+	open_ledger = share ? NULL : l;
+}
+
+/* In a forked child: an executor that is stuck in the kernel must not hold the lock for ever. */
+static void let_go_of_lock(void)
+{
+	if (!open_ledger)
+		return;
+	close(open_ledger->fd);
+	open_ledger->fd = -1;
+	open_ledger = NULL;
+}
+
+static int watch_forks(void)
+{
+	static bool registered;
+
+	if (registered)
+		return 0;
+	registered = true;
+	return -pthread_atfork(NULL, NULL, let_go_of_lock);
+}
+
 static void ledger_free(struct ledger *l)
 {
+	if (open_ledger == l)
+		open_ledger = NULL;
 	ledger_drop_entries(l);
 	if (l->fd >= 0)
 		close(l->fd);
@@ -185,10 +216,13 @@ int ledger_open(const char *dir, struct ledger **ret, size_t *ret_undone)
 	}
 	if (r == 0)
 		r = take_over(l, dir, &undone);
+	if (r == 0)
+		r = watch_forks();
 	if (r < 0) {
 		ledger_free(l);
 		return r;
 	}
+	open_ledger = l;
 	*ret = l;
 	if (ret_undone)
 		*ret_undone = undone;

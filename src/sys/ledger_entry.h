@@ -64,6 +64,9 @@ void ledger_drop_entries(struct ledger *l);
  */
 int ledger_rewrite(struct ledger *l);
 
+/* Whether processes forked from now on share the lock, as the guard does, or let go of it. */
+void ledger_share_lock(struct ledger *l, bool share);
+
 /* Records this process as the owner, durably. 0 or -errno. */
 int ledger_own(struct ledger *l);
 

@@ -33,8 +33,8 @@ int ledger_default_dir(const char *state_opt, const char *output_dir, char *buf,
 int ledger_open(const char *dir, struct ledger **ret, size_t *ret_undone);
 
 /*
- * Frees; does not restore, but a guard does if entries are left. In a forked child it only lets go
- * of the child's copy: every executor calls it first thing, so that the lock is the owner's alone.
+ * Frees; does not restore, but a guard does if entries are left. A forked child has no part in the
+ * lock and need not call it; if it does, its copy is freed and nothing else.
  */
 void ledger_close(struct ledger *l);
 
