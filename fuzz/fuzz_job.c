@@ -8,12 +8,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MUST(what)                                                                                 \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #what);   \
-			abort();                                                                   \
-		}                                                                                  \
+#define MUST(what)                                                                               \
+	do {                                                                                     \
+		if (!(what)) {                                                                   \
+			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #what); \
+			abort();                                                                 \
+		}                                                                                \
 	} while (0)
 
 /* A machine with two nodes, so that what a job becomes does not depend on where this runs. */
@@ -68,7 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		caps_setup(&machine, "/tmp");
 		ready = true;
 	}
-	r = plan_load_text("input.job", (const char *)data, size, &machine, &options, &p, err, sizeof(err));
+	r = plan_load_text(
+		"input.job", (const char *)data, size, &machine, &options, &p, err, sizeof(err));
 	if (r < 0) {
 		MUST(err[0]);
 		return 0;

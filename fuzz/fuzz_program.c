@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Programs: whatever the bytes, there is a program, and bytes and text of it are lossless; whatever the text, no harm. */
+/*
+ * Programs: whatever the bytes, there is a program, and bytes and text of it are lossless;
+ * whatever the text, no harm.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,12 +11,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MUST(what)                                                                                 \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #what);   \
-			abort();                                                                   \
-		}                                                                                  \
+#define MUST(what)                                                                               \
+	do {                                                                                     \
+		if (!(what)) {                                                                   \
+			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #what); \
+			abort();                                                                 \
+		}                                                                                \
 	} while (0)
 
 static struct program first, second;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Runs a fuzz target without a fuzzer: over files and directories, and over N inputs made from them and from chance:
+ * Runs a fuzz target without a fuzzer: over files and directories, and over N inputs made from
+ * them and from chance:
  *
  *	fuzz_NAME [--random N] [--seed N] PATH...
  *

@@ -18,7 +18,7 @@ struct mix {
 	struct plan *plan;
 	const struct job_lane *section;
 	struct plan_lane *lane; /* the template of all its lanes */
-	bool named[OP_NUMBERS];	/* in an `ops` line, or in an `op` line */
+	bool named[OP_NUMBERS]; /* in an `ops` line, or in an `op` line */
 	bool except[OP_NUMBERS];
 	bool all; /* `default` was said */
 	const struct job_place *except_place;
@@ -110,12 +110,13 @@ static int check_suits(struct mix *m, const struct job_place *at, const struct p
 			return job_wrong_at(m->job, at, "there is no slot %u", o->call.arg[i]);
 		s = &m->plan->slot[o->call.arg[i]];
 		if (!(op->backings >> s->backing & 1))
-			return job_wrong_at(m->job, at, "%s cannot act on slot %s: it is %s", op->name, s->name,
-				backing_name(s->backing));
+			return job_wrong_at(m->job, at, "%s cannot act on slot %s: it is %s",
+				op->name, s->name, backing_name(s->backing));
 		fixed = true;
 	}
 	if (!fixed && !suits_section(m, op))
-		return job_wrong_at(m->job, at, "%s can act on none of the slots of [lane %s]", op->name, m->section->name);
+		return job_wrong_at(m->job, at, "%s can act on none of the slots of [lane %s]",
+			op->name, m->section->name);
 	return 0;
 }
 
@@ -136,7 +137,8 @@ static int take_weight(struct mix *m, const struct job_place *at, const char *te
 	uint64_t v;
 
 	if (number_parse(text, &v) < 0 || v > 1000000)
-		return job_wrong_at(m->job, at, "weight \"%.40s\" is not a number up to 1000000", text);
+		return job_wrong_at(
+			m->job, at, "weight \"%.40s\" is not a number up to 1000000", text);
 	*ret = (uint32_t)v;
 	return 0;
 }
@@ -156,11 +158,13 @@ static int take_ops_word(struct mix *m, const struct job_place *at, char *word)
 	if (n < 0)
 		return n;
 	if (m->named[n] || m->except[n])
-		return job_wrong_at(m->job, at, "ops names %s twice", op_get((unsigned int)n)->name);
+		return job_wrong_at(
+			m->job, at, "ops names %s twice", op_get((unsigned int)n)->name);
 	if (*word == '-') {
 		m->except[n] = true;
 		m->except_place = at;
-		return weight ? job_wrong_at(m->job, at, "%s has a weight and is taken out", word) : 0;
+		return weight ? job_wrong_at(m->job, at, "%s has a weight and is taken out", word)
+			      : 0;
 	}
 	m->named[n] = true;
 	o.call.op = (uint8_t)n;
@@ -183,7 +187,8 @@ static int take_ops(struct mix *m, const struct job_line *line)
 }
 
 /* Takes weight=N out of the words; the rest stays. */
-static int cut_weight(struct mix *m, const struct job_place *at, const char *text, char *rest, bool *ret_given, uint32_t *ret)
+static int cut_weight(struct mix *m, const struct job_place *at, const char *text, char *rest,
+	bool *ret_given, uint32_t *ret)
 {
 	char words[LINE_BYTES], *cursor = words, *word;
 	size_t n = 0;
@@ -218,7 +223,8 @@ static int take_op(struct mix *m, const struct job_line *line)
 		return r;
 	if (given && line->kind == JOB_LINE_DO)
 		return job_wrong_at(m->job, &line->place, "a fixed sequence has no weights");
-	if (program_parse_op(rest, m->plan->slot, m->plan->nslots, &o.call, &o.fixed, err, sizeof(err)) < 0)
+	if (program_parse_op(
+		    rest, m->plan->slot, m->plan->nslots, &o.call, &o.fixed, err, sizeof(err)) < 0)
 		return job_wrong_at(m->job, &line->place, "%s", err);
 	o.weight = given ? weight : op_get(o.call.op)->weight;
 	m->named[o.call.op] = true;
@@ -226,7 +232,10 @@ static int take_op(struct mix *m, const struct job_line *line)
 	return r < 0 ? r : add_op(m, &line->place, &o);
 }
 
-/* Every op that suits and that the lane does not name otherwise, but `null`, which does nothing to a kernel. */
+/*
+ * Every op that suits and that the lane does not name otherwise, but `null`, which does nothing
+ * to a kernel.
+ */
 static int take_default(struct mix *m)
 {
 	for (unsigned int i = 0; i < OP_NUMBERS; i++) {
@@ -234,7 +243,8 @@ static int take_default(struct mix *m)
 		struct plan_op o = {.call.op = (uint8_t)i};
 		int r;
 
-		if (!op || m->named[i] || m->except[i] || strcmp(op->name, "null") == 0 || !suits_section(m, op))
+		if (!op || m->named[i] || m->except[i] || strcmp(op->name, "null") == 0 ||
+			!suits_section(m, op))
 			continue;
 		o.weight = op->weight;
 		r = add_op(m, &m->section->place, &o);
@@ -252,7 +262,8 @@ static int check_weights(struct mix *m, unsigned int nskips)
 		sum += m->lane->op[i].weight;
 	/* What was skipped may have had the weight. */
 	if (!sum && !m->lane->sequence && m->plan->nskips == nskips && m->lane->nops)
-		return job_wrong_at(m->job, &m->section->place, "[lane %s]: no op has a weight above 0", m->section->name);
+		return job_wrong_at(m->job, &m->section->place,
+			"[lane %s]: no op has a weight above 0", m->section->name);
 	return 0;
 }
 
@@ -266,10 +277,12 @@ static int check_lines(struct mix *m)
 		m->lane->sequence |= l->line[i].kind == JOB_LINE_DO;
 		mixed |= l->line[i].kind != JOB_LINE_DO;
 		if (m->lane->sequence && mixed)
-			return job_wrong_at(m->job, &l->line[i].place, "a lane has a mix (ops, op) or a fixed sequence (do)");
+			return job_wrong_at(m->job, &l->line[i].place,
+				"a lane has a mix (ops, op) or a fixed sequence (do)");
 	}
 	if (m->lane->sequence && depth)
-		return job_wrong_at(m->job, depth, "depth belongs to a mix; a fixed sequence has its own");
+		return job_wrong_at(
+			m->job, depth, "depth belongs to a mix; a fixed sequence has its own");
 	m->all = l->nlines == 0;
 	return 0;
 }
@@ -285,14 +298,16 @@ static int make_ops(struct mix *m)
 		r = line->kind == JOB_LINE_OPS ? take_ops(m, line) : take_op(m, line);
 	}
 	if (r == 0 && m->except_place && !m->all)
-		return job_wrong_at(m->job, m->except_place, "an op is taken out of `default`, which the lane does not have");
+		return job_wrong_at(m->job, m->except_place,
+			"an op is taken out of `default`, which the lane does not have");
 	if (r == 0 && m->all)
 		r = take_default(m);
 	return r < 0 ? r : check_weights(m, nskips);
 }
 
 /* The lane that all lanes of a section are copies of. */
-static int make_template(struct plan *p, struct job *j, const struct job_lane *l, struct plan_lane *t)
+static int make_template(
+	struct plan *p, struct job *j, const struct job_lane *l, struct plan_lane *t)
 {
 	struct mix *m = calloc(1, sizeof(*m));
 	int r;
@@ -306,7 +321,8 @@ static int make_template(struct plan *p, struct job *j, const struct job_lane *l
 	if (r == 0)
 		r = make_ops(m);
 	if (r == 0 && l->processes && job_key_place(l->at, "lane", "process", NULL))
-		r = job_wrong_at(j, job_key_place(l->at, "lane", "processes", NULL), "process and processes exclude each other");
+		r = job_wrong_at(j, job_key_place(l->at, "lane", "processes", NULL),
+			"process and processes exclude each other");
 	free(m);
 	return r;
 }
@@ -360,13 +376,17 @@ static int mark_list(struct job *j, const struct job_place *at, const char *list
 	if (!set)
 		return -ENOMEM;
 	if (number_parse_list(list, set, MACHINE_MAX_CPUS) < 0)
-		return job_wrong_at(j, at, "cpus: \"%.40s\" is none of any, none, node:N, node:even or a list as in 0-3,7", list);
+		return job_wrong_at(j, at,
+			"cpus: \"%.40s\" is none of any, none, node:N, node:even or a list as in "
+			"0-3,7",
+			list);
 	for (int i = 0; i < m->ncpus; i++)
 		any |= may[i] = m->cpu[i] < MACHINE_MAX_CPUS && set[m->cpu[i]];
 	return any ? 0 : job_wrong_at(j, at, "cpus: none of %.40s may be used here", list);
 }
 
-static int mark_one_node(struct plan *p, struct job *j, const struct job_lane *l, const char *node, bool *may)
+static int mark_one_node(
+	struct plan *p, struct job *j, const struct job_lane *l, const char *node, bool *may)
 {
 	const struct machine *m = j->machine;
 	char what[64];
@@ -383,7 +403,8 @@ static int mark_one_node(struct plan *p, struct job *j, const struct job_lane *l
 }
 
 /* CPU of the n-th lane of a section. */
-static int choose_cpu(struct plan *p, struct job *j, const struct job_lane *l, unsigned int n, unsigned int *use, int *ret)
+static int choose_cpu(struct plan *p, struct job *j, const struct job_lane *l, unsigned int n,
+	unsigned int *use, int *ret)
 {
 	const struct job_place *at = job_key_place(l->at, "lane", "cpus", &l->place);
 	static bool may[MACHINE_MAX_CPUS];
@@ -419,7 +440,8 @@ static int make_deal(struct job *j, struct deal *d)
 	for (unsigned int i = 0; i < j->nlanes; i++) {
 		d->lanes += j->lane[i].count;
 		if (d->lanes > PLAN_MAX_CREWS * PROGRAM_MAX_LANES)
-			return job_wrong_at(j, job_key_place(j->lane[i].at, "lane", "count", &j->lane[i].place),
+			return job_wrong_at(j,
+				job_key_place(j->lane[i].at, "lane", "count", &j->lane[i].place),
 				"more than %d lanes", PLAN_MAX_CREWS * PROGRAM_MAX_LANES);
 	}
 	d->units = (d->lanes + PROGRAM_MAX_LANES - 1) / PROGRAM_MAX_LANES;
@@ -427,7 +449,8 @@ static int make_deal(struct job *j, struct deal *d)
 	d->copies = j->global.crews;
 	if (d->copies > most)
 		return job_wrong_at(j, job_key_place(j->global.at, "global", "crews", NULL),
-			"%u crews of %u lanes are more than %d lanes", d->copies, d->lanes, PLAN_MAX_CREWS * PROGRAM_MAX_LANES);
+			"%u crews of %u lanes are more than %d lanes", d->copies, d->lanes,
+			PLAN_MAX_CREWS * PROGRAM_MAX_LANES);
 	if (!d->copies)
 		d->copies = cpus / d->lanes < most ? cpus / d->lanes : most;
 	d->copies += !d->copies;
@@ -443,8 +466,8 @@ static void name_lane(struct plan_lane *l, const struct job_lane *section, unsig
 }
 
 /* Fills one crew: every lane of the job whose turn is `unit`. */
-static int fill_crew(struct plan *p, struct job *j, const struct plan_lane *templates, const struct deal *d, unsigned int unit,
-	unsigned int *use, struct plan_crew *c)
+static int fill_crew(struct plan *p, struct job *j, const struct plan_lane *templates,
+	const struct deal *d, unsigned int unit, unsigned int *use, struct plan_crew *c)
 {
 	unsigned int turn = 0;
 
@@ -472,7 +495,8 @@ static int fill_crew(struct plan *p, struct job *j, const struct plan_lane *temp
 	return 0;
 }
 
-static int deal_out(struct plan *p, struct job *j, const struct plan_lane *templates, const struct deal *d)
+static int deal_out(
+	struct plan *p, struct job *j, const struct plan_lane *templates, const struct deal *d)
 {
 	_cleanup_free_ unsigned int *use = calloc(MACHINE_MAX_CPUS, sizeof(*use));
 

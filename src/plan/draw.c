@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Drawing a round's program. All chance comes from streams numbered by crew, lane and round, so that lanes need not ask
- * each other. So that they meet nevertheless, most rounds have a focus: one slot and one huge page of it that all lanes
- * of the crew prefer.
+ * Drawing a round's program. All chance comes from streams numbered by crew, lane and round, so
+ * that lanes need not ask each other. So that they meet nevertheless, most rounds have a focus:
+ * one slot and one huge page of it that all lanes of the crew prefer.
  */
 #include "plan/plan.h"
 
@@ -13,8 +13,8 @@ enum { STREAM_FOCUS = 1000 }; /* lanes' streams have the numbers 0..7 */
 struct focus {
 	bool on;
 	unsigned int slot;
-	uint32_t unit;	/* base pages of the huge page */
-	uint32_t page;	/* its first base page */
+	uint32_t unit; /* base pages of the huge page */
+	uint32_t page; /* its first base page */
 	uint32_t pages; /* of the slot */
 };
 
@@ -60,17 +60,17 @@ static void move_range(const struct focus *f, struct op_call *c)
 
 static bool is_range(const struct op *op)
 {
-	return op->backings && op->args[0].kind == ARG_SLOT && op->args[1].kind == ARG_VIEW && op->args[2].kind == ARG_OFF &&
-		op->args[3].kind == ARG_LEN;
+	return op->backings && op->args[0].kind == ARG_SLOT && op->args[1].kind == ARG_VIEW &&
+	       op->args[2].kind == ARG_OFF && op->args[3].kind == ARG_LEN;
 }
 
-static void draw_op(const struct op_draw *d, const struct plan_op *o, const struct focus *f, struct op_call *ret,
-	struct rng *r)
+static void draw_op(const struct op_draw *d, const struct plan_op *o, const struct focus *f,
+	struct op_call *ret, struct rng *r)
 {
 	const struct op *op = op_get(o->call.op);
 	struct op_draw focused = *d;
 	bool near = f->on && is_range(op) && !(o->fixed & 0xd) && (d->slots >> f->slot & 1) &&
-		(op->backings >> d->slot[f->slot].backing & 1);
+		    (op->backings >> d->slot[f->slot].backing & 1);
 
 	*ret = o->call;
 	if (near)
@@ -97,8 +97,8 @@ static const struct plan_op *find_share(const struct plan_lane *l, uint64_t at)
 	return &l->op[low];
 }
 
-static void draw_lane(const struct plan *p, unsigned int crew, unsigned int lane, uint64_t round, const struct focus *f,
-	struct program_lane *ret)
+static void draw_lane(const struct plan *p, unsigned int crew, unsigned int lane, uint64_t round,
+	const struct focus *f, struct program_lane *ret)
 {
 	const struct plan_crew *c = &p->crew[crew];
 	const struct plan_lane *l = &c->lane[lane];
@@ -115,16 +115,19 @@ static void draw_lane(const struct plan *p, unsigned int crew, unsigned int lane
 
 	rng_init(&r, p->seed, crew, lane, round);
 	ret->proc = l->proc;
-	ret->offset_ns = l->exact_offset ? l->max_offset_ns : (uint32_t)rng_log(&r, l->max_offset_ns);
+	ret->offset_ns =
+		l->exact_offset ? l->max_offset_ns : (uint32_t)rng_log(&r, l->max_offset_ns);
 	ret->nops = (uint8_t)(l->nops ? l->depth : 0);
 	for (unsigned int i = 0; i < ret->nops; i++) {
-		const struct plan_op *o = l->sequence ? &l->op[i] : find_share(l, rng_below(&r, l->weight_sum));
+		const struct plan_op *o =
+			l->sequence ? &l->op[i] : find_share(l, rng_below(&r, l->weight_sum));
 
 		draw_op(&d, o, f, &ret->op[i], &r);
 	}
 }
 
-void plan_draw_lane(const struct plan *p, unsigned int crew, unsigned int lane, uint64_t round, struct program_lane *ret)
+void plan_draw_lane(const struct plan *p, unsigned int crew, unsigned int lane, uint64_t round,
+	struct program_lane *ret)
 {
 	const struct focus f = draw_focus(p, crew, round);
 

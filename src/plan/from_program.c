@@ -36,7 +36,8 @@ static int take_lane(struct plan *p, const struct program_lane *from, struct pla
 		int r;
 
 		if (!why) {
-			l->op[l->nops++] = (struct plan_op){.call = from->op[i], .fixed = UINT32_MAX};
+			l->op[l->nops++] =
+				(struct plan_op){.call = from->op[i], .fixed = UINT32_MAX};
 			continue;
 		}
 		snprintf(what, sizeof(what), "op %s", op_get(from->op[i].op)->name);
@@ -89,8 +90,8 @@ static int take_program(struct plan *p, const struct program *from, const struct
 	return r;
 }
 
-int plan_from_program(const struct program *from, const struct machine *m, const struct plan_options *o, struct plan **ret,
-	char *err, size_t err_size)
+int plan_from_program(const struct program *from, const struct machine *m,
+	const struct plan_options *o, struct plan **ret, char *err, size_t err_size)
 {
 	struct plan *p = plan_new("program", m, o);
 	char need[32], have[32];
@@ -109,10 +110,13 @@ int plan_from_program(const struct program *from, const struct machine *m, const
 	number_print_size(plan_slot_bytes(p, p->ncrews) >> 20 << 20, need, sizeof(need));
 	number_print_size(p->memory >> 20 << 20, have, sizeof(have));
 	if (r == -ENOSPC)
-		snprintf(err, err_size, "the program's slots need %s, three quarters of what is available are %s", need, have);
+		snprintf(err, err_size,
+			"the program's slots need %s, three quarters of what is available are %s",
+			need, have);
 	else if (r == -ENODATA)
 		snprintf(err, err_size, "nothing of the program can run here; first reason: %s: %s",
-			p->nskips ? p->skip[0].what : "lanes", p->nskips ? p->skip[0].why : "they have no op");
+			p->nskips ? p->skip[0].what : "lanes",
+			p->nskips ? p->skip[0].why : "they have no op");
 	else
 		snprintf(err, err_size, "%s", strerror(-r));
 	plan_free(p);

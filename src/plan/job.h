@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A job as it was written: what each section says, with the places for messages. Reading it fills this; resolving
- * it (resolve.c) makes the plan. Private to the room.
+ * A job as it was written: what each section says, with the places for messages. Reading it fills
+ * this; resolving it (resolve.c) makes the plan. Private to the room.
  */
 #ifndef SUNDER_PLAN_JOB_H
 #define SUNDER_PLAN_JOB_H
@@ -88,34 +88,43 @@ struct job {
 
 struct job_option {
 	const char *section, *key;
-	const char *value;   /* what may stand there */
+	const char *value; /* what may stand there */
 	const char *initial; /* what holds without it */
 	const char *help;
 	bool repeatable;
-	int (*set)(struct job *j, void *section, const char *value); /* 0, or what job_wrong() returned */
+	int (*set)(struct job *j, void *section,
+		const char *value); /* 0, or what job_wrong() returned */
 };
 
-/* The one option table; ends with a NULL section. An option's index within its section is its place in at[]. */
+/*
+ * The one option table; ends with a NULL section. An option's index within its section is its
+ * place in at[].
+ */
 extern const struct job_option job_options[];
 
 /* Sets a key of the current section. 0 or the error. */
 int job_set(struct job *j, const char *key, const char *value);
 
 /* The place of a key in a section's at[], or `otherwise` if it was not given. */
-const struct job_place *job_key_place(const struct job_place *at, const char *section, const char *key,
-	const struct job_place *otherwise);
+const struct job_place *job_key_place(const struct job_place *at, const char *section,
+	const char *key, const struct job_place *otherwise);
 
 /* Makes an error at a place (NULL: none), unless there is one. Returns it. */
-int job_wrong_at(struct job *j, const struct job_place *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int job_wrong_at(struct job *j, const struct job_place *at, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 /* The same where the reader is. */
 #define job_wrong(j, ...) job_wrong_at(j, &(j)->here, __VA_ARGS__)
 
-/* A copy of text that lives as long as the job; NULL (and -ENOMEM in j->error) if there is no memory. */
+/*
+ * A copy of text that lives as long as the job; NULL (and -ENOMEM in j->error) if there is no
+ * memory.
+ */
 char *job_keep(struct job *j, const char *text);
 
 /*
- * Reads a job from a file, or from text that has the name `file` if text is not NULL. 0 or j->error, with the message in j->err. The
- * job is zeroed memory with machine, options, err and err_size set; job_release() in any case.
+ * Reads a job from a file, or from text that has the name `file` if text is not NULL. 0 or
+ * j->error, with the message in j->err. The job is zeroed memory with machine, options, err and
+ * err_size set; job_release() in any case.
  */
 int job_read(struct job *j, const char *file, const char *text, size_t len);
 void job_release(struct job *j);

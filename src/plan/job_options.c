@@ -15,14 +15,16 @@ enum { WORDS_MAX = 8192 };
 
 /* ---- values ---- */
 
-static int take_number(struct job *j, const char *key, const char *text, uint64_t min, uint64_t max, uint64_t *ret)
+static int take_number(
+	struct job *j, const char *key, const char *text, uint64_t min, uint64_t max, uint64_t *ret)
 {
 	uint64_t v;
 
 	if (number_parse(text, &v) < 0)
 		return job_wrong(j, "%s: \"%.40s\" is not a number", key, text);
 	if (v < min || v > max)
-		return job_wrong(j, "%s: %.40s is not within %" PRIu64 " and %" PRIu64, key, text, min, max);
+		return job_wrong(
+			j, "%s: %.40s is not within %" PRIu64 " and %" PRIu64, key, text, min, max);
 	*ret = v;
 	return 0;
 }
@@ -30,7 +32,8 @@ static int take_number(struct job *j, const char *key, const char *text, uint64_
 static int take_time(struct job *j, const char *key, const char *text, uint64_t unit, uint64_t *ret)
 {
 	if (number_parse_time(text, unit, ret) < 0)
-		return job_wrong(j, "%s: \"%.40s\" is not a time, as in 90s, 12h or 20us", key, text);
+		return job_wrong(
+			j, "%s: \"%.40s\" is not a time, as in 90s, 12h or 20us", key, text);
 	return 0;
 }
 
@@ -42,7 +45,8 @@ static int take_size(struct job *j, const char *key, const char *text, uint64_t 
 }
 
 /* A size that may be counted in pmd or huge (pages); those two give the count. */
-static int take_slot_size(struct job *j, const char *key, const char *text, uint64_t *ret, enum job_unit *ret_unit)
+static int take_slot_size(
+	struct job *j, const char *key, const char *text, uint64_t *ret, enum job_unit *ret_unit)
 {
 	static const struct {
 		const char *name;
@@ -53,7 +57,8 @@ static int take_slot_size(struct job *j, const char *key, const char *text, uint
 	for (size_t i = 0; i < 2; i++) {
 		char number[24];
 
-		if (!digits || digits >= sizeof(number) || strcmp(text + digits, units[i].name) != 0)
+		if (!digits || digits >= sizeof(number) ||
+			strcmp(text + digits, units[i].name) != 0)
 			continue;
 		memcpy(number, text, digits);
 		number[digits] = '\0';
@@ -62,7 +67,8 @@ static int take_slot_size(struct job *j, const char *key, const char *text, uint
 	}
 	*ret_unit = JOB_BYTES;
 	if (number_parse_size(text, ret) < 0)
-		return job_wrong(j, "%s: \"%.40s\" is not a size, as in 16M, 1G, 8pmd or 8huge", key, text);
+		return job_wrong(
+			j, "%s: \"%.40s\" is not a size, as in 16M, 1G, 8pmd or 8huge", key, text);
 	return 0;
 }
 
@@ -82,12 +88,14 @@ static int take_bool(struct job *j, const char *key, const char *text, uint8_t *
 
 static int set_timeout(struct job *j, void *section, const char *value)
 {
-	return take_time(j, "timeout", value, 1000000000, &((struct job_global *)section)->timeout_ns);
+	return take_time(
+		j, "timeout", value, 1000000000, &((struct job_global *)section)->timeout_ns);
 }
 
 static int set_rounds(struct job *j, void *section, const char *value)
 {
-	return take_number(j, "rounds", value, 1, UINT64_MAX, &((struct job_global *)section)->rounds);
+	return take_number(
+		j, "rounds", value, 1, UINT64_MAX, &((struct job_global *)section)->rounds);
 }
 
 static int set_seed(struct job *j, void *section, const char *value)
@@ -155,7 +163,10 @@ static int take_pool(struct job *j, struct job_global *g, char *word)
 	int r;
 
 	if (!count)
-		return job_wrong(j, "hugepages: \"%.40s\" is not SIZE:PAGES, as in 2M:32, 2M:16/node or 2M:auto", word);
+		return job_wrong(j,
+			"hugepages: \"%.40s\" is not SIZE:PAGES, as in 2M:32, 2M:16/node or "
+			"2M:auto",
+			word);
 	if (g->npools == PLAN_MAX_POOLS)
 		return job_wrong(j, "hugepages: more than %d pools", PLAN_MAX_POOLS);
 	r = take_size(j, "hugepages", word, &pool.size);
@@ -197,7 +208,8 @@ static int set_knob(struct job *j, void *section, const char *value)
 	text = cursor + strspn(cursor, " \t");
 	if (!path || !*text)
 		return job_wrong(j, "knob: PATH VALUE is expected");
-	if ((strncmp(path, "/sys/", 5) != 0 && strncmp(path, "/proc/sys/", 10) != 0) || strstr(path, ".."))
+	if ((strncmp(path, "/sys/", 5) != 0 && strncmp(path, "/proc/sys/", 10) != 0) ||
+		strstr(path, ".."))
 		return job_wrong(j, "knob: %.100s is not below /sys or /proc/sys", path);
 	if (strlen(path) >= sizeof(k->path) || strlen(text) >= sizeof(k->value))
 		return job_wrong(j, "knob: path or value is too long");
@@ -363,8 +375,10 @@ static int set_count(struct job *j, void *section, const char *value)
 		l->count = (unsigned int)v;
 		return r;
 	}
-	if (value[4] && (strspn(value + 4, "/*") != 1 || number_parse(value + 5, &n) < 0 || n < 1 || n > 64))
-		return job_wrong(j, "count: \"%.40s\" is neither a number nor cpus, cpus/N or cpus*N", value);
+	if (value[4] && (strspn(value + 4, "/*") != 1 || number_parse(value + 5, &n) < 0 || n < 1 ||
+				n > 64))
+		return job_wrong(j,
+			"count: \"%.40s\" is neither a number nor cpus, cpus/N or cpus*N", value);
 	v = value[4] == '/' ? cpus / n : cpus * n;
 	if (v > PLAN_MAX_CREWS * PROGRAM_MAX_LANES)
 		v = PLAN_MAX_CREWS * PROGRAM_MAX_LANES;
@@ -452,54 +466,79 @@ static int set_do(struct job *j, void *section, const char *value)
 #define L "lane"
 
 const struct job_option job_options[] = {
-	{G, "timeout", "TIME", "60s, none with rounds", "how long the run lasts", false, set_timeout},
-	{G, "rounds", "N", "no limit", "the run ends after so many rounds of every crew", false, set_rounds},
+	{G, "timeout", "TIME", "60s, none with rounds", "how long the run lasts", false,
+		set_timeout},
+	{G, "rounds", "N", "no limit", "the run ends after so many rounds of every crew", false,
+		set_rounds},
 	{G, "seed", "N", "a fresh one, printed", "where all chance comes from", false, set_seed},
-	{G, "memory", "SIZE or N%", "25%", "most that all slots and the pools asked for may take; N% is of what is available", false,
-		set_memory},
+	{G, "memory", "SIZE or N%", "25%",
+		"most that all slots and the pools asked for may take; N% is of what is available",
+		false, set_memory},
 	{G, "epoch", "N", "64", "rounds between two renewals of all slots", false, set_epoch},
 	{G, "stall", "TIME", "60s", "a lane longer in one op is stuck", false, set_stall},
 	{G, "hugepages", "SIZE:N, SIZE:N/node or SIZE:auto ...", "the pools as they are",
-		"huge pages wanted in the pools: of the machine, of each node with memory, or twice what the slots need on each node",
+		"huge pages wanted in the pools: of the machine, of each node with memory, or "
+		"twice what the slots need on each node",
 		false, set_hugepages},
-	{G, "knob", "PATH VALUE", "none", "a file of /sys or /proc/sys set for the run and restored after it (root)", true, set_knob},
-	{G, "oracles", "all, NAME ... or -NAME ...", "all", "the judges: those named, or all but those with a minus", false, set_oracles},
-	{G, "inject", "NAME", "none", "plants what an oracle looks for: the run must fail", false, set_inject},
-	{G, "crews", "auto or N", "auto", "copies of the whole set of lanes and slots; auto: as many as there are CPUs for", false,
-		set_crews},
-	{G, "include", "FILE", "none", "reads another job file here, in any section; its path is relative to this file's", true,
-		set_include},
+	{G, "knob", "PATH VALUE", "none",
+		"a file of /sys or /proc/sys set for the run and restored after it (root)", true,
+		set_knob},
+	{G, "oracles", "all, NAME ... or -NAME ...", "all",
+		"the judges: those named, or all but those with a minus", false, set_oracles},
+	{G, "inject", "NAME", "none", "plants what an oracle looks for: the run must fail", false,
+		set_inject},
+	{G, "crews", "auto or N", "auto",
+		"copies of the whole set of lanes and slots; auto: as many as there are CPUs for",
+		false, set_crews},
+	{G, "include", "FILE", "none",
+		"reads another job file here, in any section; its path is relative to this file's",
+		true, set_include},
 
-	{S, "backing", "a backing", "must be given", "what the slot is made of", false, set_backing},
-	{S, "size", "SIZE, Npmd or Nhuge", "4pmd; hugetlb: 8huge", "bytes, PMD sizes or huge pages; whole PMDs (hugetlb: huge pages)",
-		false, set_size},
-	{S, "huge", "always, within_size, advise or never", "always", "tmpfs: the mount's huge=; else what madvise asks for", false,
-		set_huge},
+	{S, "backing", "a backing", "must be given", "what the slot is made of", false,
+		set_backing},
+	{S, "size", "SIZE, Npmd or Nhuge", "4pmd; hugetlb: 8huge",
+		"bytes, PMD sizes or huge pages; whole PMDs (hugetlb: huge pages)", false,
+		set_size},
+	{S, "huge", "always, within_size, advise or never", "always",
+		"tmpfs: the mount's huge=; else what madvise asks for", false, set_huge},
 	{S, "maps", "1 to 4", "1", "mappings of the object in each process", false, set_maps},
-	{S, "shift", "N", "0", "mapping i lies i x N pages (hugetlb: huge pages) off its alignment", false, set_shift},
-	{S, "huge_size", "SIZE", "the PMD size, if there is a pool", "hugetlb: size of the huge pages", false, set_huge_size},
-	{S, "align", "SIZE, Npmd or Nhuge", "the PMD size or huge_size", "alignment of the first mapping; 1G shares hugetlb PMD tables",
-		false, set_align},
-	{S, "noreserve", "yes or no", "no", "MAP_NORESERVE: hugetlb pages are not reserved", false, set_noreserve},
+	{S, "shift", "N", "0", "mapping i lies i x N pages (hugetlb: huge pages) off its alignment",
+		false, set_shift},
+	{S, "huge_size", "SIZE", "the PMD size, if there is a pool",
+		"hugetlb: size of the huge pages", false, set_huge_size},
+	{S, "align", "SIZE, Npmd or Nhuge", "the PMD size or huge_size",
+		"alignment of the first mapping; 1G shares hugetlb PMD tables", false, set_align},
+	{S, "noreserve", "yes or no", "no", "MAP_NORESERVE: hugetlb pages are not reserved", false,
+		set_noreserve},
 
 	{L, "count", "N, cpus, cpus/N or cpus*N", "1", "how many such lanes", false, set_count},
 	{L, "process", "0 to 7", "0", "executor process that they run in", false, set_process},
-	{L, "processes", "1 to 8", "process = 0", "spreads them over so many executor processes", false, set_processes},
+	{L, "processes", "1 to 8", "process = 0", "spreads them over so many executor processes",
+		false, set_processes},
 	{L, "cpus", "any, none, LIST, node:N or node:even", "any",
-		"where they are pinned, the least used CPU first; node:even: the nodes in turn", false, set_cpus},
+		"where they are pinned, the least used CPU first; node:even: the nodes in turn",
+		false, set_cpus},
 	{L, "slots", "all or NAME ...", "all", "slots that they act on", false, set_slots},
 	{L, "ops", "NAME[:WEIGHT] ... default -NAME ...", "default",
-		"ops drawn by weight; default: every op that is allowed and suits the slots, but those with a minus", true, set_ops},
-	{L, "op", "NAME ARG=V ... [weight=N]", "none", "one op of the mix with some arguments fixed", true, set_op},
-	{L, "do", "NAME ARG=V ...", "none", "a fixed sequence, one op a line; arguments not given are drawn each round", true, set_do},
+		"ops drawn by weight; default: every op that is allowed and suits the slots, but "
+		"those with a minus",
+		true, set_ops},
+	{L, "op", "NAME ARG=V ... [weight=N]", "none",
+		"one op of the mix with some arguments fixed", true, set_op},
+	{L, "do", "NAME ARG=V ...", "none",
+		"a fixed sequence, one op a line; arguments not given are drawn each round", true,
+		set_do},
 	{L, "depth", "1 to 64", "8", "ops of a lane in a round", false, set_depth},
-	{L, "offset", "TIME", "50us", "latest start after the round's release; the start is log-uniform below it", false, set_offset},
+	{L, "offset", "TIME", "50us",
+		"latest start after the round's release; the start is log-uniform below it", false,
+		set_offset},
 	{0},
 };
 
 /* ---- looking up ---- */
 
-static const struct job_option *find_option(const char *section, const char *key, unsigned int *ret_index)
+static const struct job_option *find_option(
+	const char *section, const char *key, unsigned int *ret_index)
 {
 	unsigned int n = 0;
 
@@ -529,8 +568,8 @@ static int no_such_key(struct job *j, const char *key)
 		if (strcmp(o->section, j->section) == 0)
 			suggest_try(&s, o->key);
 	}
-	return job_wrong(j, "[%s%s] has no key \"%.40s\"%s", j->section, strcmp(j->section, G) == 0 ? "" : " NAME", key,
-		suggest_text(&s, hint));
+	return job_wrong(j, "[%s%s] has no key \"%.40s\"%s", j->section,
+		strcmp(j->section, G) == 0 ? "" : " NAME", key, suggest_text(&s, hint));
 }
 
 int job_set(struct job *j, const char *key, const char *value)
@@ -548,15 +587,15 @@ int job_set(struct job *j, const char *key, const char *value)
 	if (!*value)
 		return job_wrong(j, "%s has no value", key);
 	if (!o->repeatable && j->current_at[index].line)
-		return job_wrong(j, "%s is given twice; the first is at %s:%u", key, j->current_at[index].file,
-			j->current_at[index].line);
+		return job_wrong(j, "%s is given twice; the first is at %s:%u", key,
+			j->current_at[index].file, j->current_at[index].line);
 	if (!j->current_at[index].line)
 		j->current_at[index] = j->here;
 	return o->set(j, j->current, value);
 }
 
-const struct job_place *job_key_place(const struct job_place *at, const char *section, const char *key,
-	const struct job_place *otherwise)
+const struct job_place *job_key_place(const struct job_place *at, const char *section,
+	const char *key, const struct job_place *otherwise)
 {
 	unsigned int index;
 
@@ -573,9 +612,13 @@ void plan_print_job_keys(FILE *out)
 
 	for (const struct job_option *o = job_options; o->section; o++) {
 		if (strcmp(o->section, section) != 0)
-			fprintf(out, "%s### `[%s%s]`\n\n| key | value | without it | meaning |\n| --- | --- | --- | --- |\n",
-				*section ? "\n" : "", o->section, strcmp(o->section, G) == 0 ? "" : " NAME");
+			fprintf(out,
+				"%s### `[%s%s]`\n\n| key | value | without it | meaning |\n| --- | "
+				"--- | --- | --- |\n",
+				*section ? "\n" : "", o->section,
+				strcmp(o->section, G) == 0 ? "" : " NAME");
 		section = o->section;
-		fprintf(out, "| `%s`%s | %s | %s | %s |\n", o->key, o->repeatable ? " (repeatable)" : "", o->value, o->initial, o->help);
+		fprintf(out, "| `%s`%s | %s | %s | %s |\n", o->key,
+			o->repeatable ? " (repeatable)" : "", o->value, o->initial, o->help);
 	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads job files. inih cuts lines into keys and values; what it does not do is done in its reader: places, sections
- * (inih tells nothing of one without keys, ignores what follows the bracket and cuts long names), `include`, ${VAR},
- * and bytes that are no text.
+ * Reads job files. inih cuts lines into keys and values; what it does not do is done in its
+ * reader: places, sections (inih tells nothing of one without keys, ignores what follows the
+ * bracket and cuts long names), `include`, ${VAR}, and bytes that are no text.
  */
 #include "job.h"
 
@@ -193,11 +193,12 @@ static int open_slot(struct job *j, const char *name)
 	struct job_slot *s = &j->slot[j->nslots];
 
 	if (!program_name_valid(name))
-		return job_wrong(j, "a slot's name is 1 to 15 of a-z, 0-9 and _, and does not begin with a digit");
+		return job_wrong(j, "a slot's name is 1 to 15 of a-z, 0-9 and _, and does not "
+				    "begin with a digit");
 	for (unsigned int i = 0; i < j->nslots; i++)
 		if (strcmp(j->slot[i].spec.name, name) == 0)
-			return job_wrong(j, "a second [slot %s]; the first is at %s:%u", name, j->slot[i].place.file,
-				j->slot[i].place.line);
+			return job_wrong(j, "a second [slot %s]; the first is at %s:%u", name,
+				j->slot[i].place.file, j->slot[i].place.line);
 	if (j->nslots == SLOT_MAX)
 		return job_wrong(j, "more than %d slots", SLOT_MAX);
 	strcpy(s->spec.name, name);
@@ -215,13 +216,17 @@ static int open_lane(struct job *j, const char *name)
 	struct job_lane *l = &j->lane[j->nlanes];
 
 	if (!program_name_valid(name))
-		return job_wrong(j, "a lane's name is 1 to 15 of a-z, 0-9 and _, and does not begin with a digit");
+		return job_wrong(j, "a lane's name is 1 to 15 of a-z, 0-9 and _, and does not "
+				    "begin with a digit");
 	for (unsigned int i = 0; i < j->nlanes; i++)
 		if (strcmp(j->lane[i].name, name) == 0)
-			return job_wrong(j, "a second [lane %s]; the first is at %s:%u (count = N makes more of one)", name,
-				j->lane[i].place.file, j->lane[i].place.line);
+			return job_wrong(j,
+				"a second [lane %s]; the first is at %s:%u (count = N makes more "
+				"of one)",
+				name, j->lane[i].place.file, j->lane[i].place.line);
 	if (j->nlanes == JOB_MAX_LANES)
-		return job_wrong(j, "more than %d lane sections (count = N makes more of one)", JOB_MAX_LANES);
+		return job_wrong(j, "more than %d lane sections (count = N makes more of one)",
+			JOB_MAX_LANES);
 	strcpy(l->name, name);
 	l->count = 1;
 	l->depth = 8;
@@ -236,7 +241,8 @@ static int open_lane(struct job *j, const char *name)
 
 static int open_section(struct job *j, char *line)
 {
-	char *inside = line + 1, *rest = line_cut(inside, ']'), *kind, *name, hint[SUGGEST_TEXT_MAX];
+	char *inside = line + 1, *rest = line_cut(inside, ']'), *kind, *name,
+	     hint[SUGGEST_TEXT_MAX];
 	struct suggest s;
 
 	if (rest)
@@ -273,7 +279,8 @@ static bool taken_here(struct job *j, char *line)
 		open_section(j, line);
 		return true;
 	}
-	if (strncmp(line, "include", 7) == 0 && isspace((unsigned char)line[7]) && !strpbrk(line, "=:")) {
+	if (strncmp(line, "include", 7) == 0 && isspace((unsigned char)line[7]) &&
+		!strpbrk(line, "=:")) {
 		char *cursor = line + 7, *file = line_word(&cursor, "");
 
 		if (!file || line_word(&cursor, ""))
@@ -335,7 +342,10 @@ static int on_key(void *user, const char *section, const char *key, const char *
 	return 1;
 }
 
-/* Errors are kept in the job, so that inih's own code says nothing more than that it had no memory. */
+/*
+ * Errors are kept in the job, so that inih's own code says nothing more than that it had no
+ * memory.
+ */
 static int parse_stream(struct job *j, FILE *in, const char *name)
 {
 	struct source s = {.job = j, .in = in, .name = name};
@@ -359,7 +369,8 @@ static int parse_stream(struct job *j, FILE *in, const char *name)
 
 static int open_job_file(const char *file, bool included, FILE **ret)
 {
-	_cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | (included ? O_NONBLOCK : 0));
+	_cleanup_close_ int fd =
+		open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | (included ? O_NONBLOCK : 0));
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -404,7 +415,8 @@ static int include(struct job *j, const char *file)
 		return r;
 	r = open_job_file(path, true, &in);
 	if (r < 0)
-		return job_wrong(j, "include %.200s: %s", path, r == -EINVAL ? "not a file" : strerror(-r));
+		return job_wrong(
+			j, "include %.200s: %s", path, r == -EINVAL ? "not a file" : strerror(-r));
 	name = job_keep(j, path);
 	if (!name)
 		return j->error;
@@ -441,7 +453,8 @@ int job_read(struct job *j, const char *file, const char *text, size_t len)
 	char *name = job_keep(j, file);
 	int r;
 
-	j->global = (struct job_global){.stall_ns = 60000000000ULL, .epoch = 64, .oracles = UINT64_MAX};
+	j->global =
+		(struct job_global){.stall_ns = 60000000000ULL, .epoch = 64, .oracles = UINT64_MAX};
 	j->lane = calloc(JOB_MAX_LANES, sizeof(*j->lane));
 	if (!name || !j->lane)
 		return j->error = -ENOMEM;

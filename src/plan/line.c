@@ -22,7 +22,7 @@ static int utf8_more(unsigned char c)
 static bool utf8_second_wrong(unsigned char first, unsigned char second)
 {
 	return (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
-		(first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
+	       (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
 }
 
 static bool utf8_wrong(const unsigned char *s, size_t len)

@@ -15,7 +15,8 @@ struct unit {
 	uint64_t factor;
 };
 
-static const struct unit sizes[] = {{"T", 1ULL << 40}, {"G", 1ULL << 30}, {"M", 1ULL << 20}, {"k", 1ULL << 10}};
+static const struct unit sizes[] = {
+	{"T", 1ULL << 40}, {"G", 1ULL << 30}, {"M", 1ULL << 20}, {"k", 1ULL << 10}};
 
 /* Largest first, for printing; "ns" comes last and always divides. */
 static const struct unit times[] = {
@@ -139,7 +140,8 @@ int number_print_size(uint64_t bytes, char *buf, size_t size)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
 		if (bytes && bytes % sizes[i].factor == 0)
-			return snprintf(buf, size, "%" PRIu64 "%s", bytes / sizes[i].factor, sizes[i].name);
+			return snprintf(
+				buf, size, "%" PRIu64 "%s", bytes / sizes[i].factor, sizes[i].name);
 	return snprintf(buf, size, "%" PRIu64, bytes);
 }
 

@@ -67,8 +67,8 @@ int plan_skip(struct plan *p, const char *what, const char *fmt, ...)
 	return 0;
 }
 
-static int load(const char *name, const char *text, size_t len, const struct machine *m, const struct plan_options *o,
-	struct plan **ret, char *err, size_t err_size)
+static int load(const char *name, const char *text, size_t len, const struct machine *m,
+	const struct plan_options *o, struct plan **ret, char *err, size_t err_size)
 {
 	struct job *j = calloc(1, sizeof(*j));
 	int r;
@@ -84,14 +84,14 @@ static int load(const char *name, const char *text, size_t len, const struct mac
 	return r;
 }
 
-int plan_load(const char *file, const struct machine *m, const struct plan_options *o, struct plan **ret, char *err,
-	size_t err_size)
+int plan_load(const char *file, const struct machine *m, const struct plan_options *o,
+	struct plan **ret, char *err, size_t err_size)
 {
 	return load(file, NULL, 0, m, o, ret, err, err_size);
 }
 
-int plan_load_text(const char *name, const char *text, size_t len, const struct machine *m, const struct plan_options *o,
-	struct plan **ret, char *err, size_t err_size)
+int plan_load_text(const char *name, const char *text, size_t len, const struct machine *m,
+	const struct plan_options *o, struct plan **ret, char *err, size_t err_size)
 {
 	return load(name, text, len, m, o, ret, err, err_size);
 }
@@ -113,6 +113,30 @@ const char *plan_op_missing(const struct plan *p, unsigned int op)
 	return op_missing(o);
 }
 
+static bool pool_is_asked(const struct plan *p, uint64_t size)
+{
+	for (unsigned int i = 0; i < p->npools; i++)
+		if (p->pool[i].size == size)
+			return true;
+	return false;
+}
+
+/* Of a hugetlb slot whose pool is yet to be made, only what the pool does not decide. */
+static const char *slot_missing(
+	const struct plan *p, const struct machine *m, const struct slot_spec *s)
+{
+	if (!s->huge_size || !pool_is_asked(p, s->huge_size))
+		return backing_missing(m, s);
+	switch (s->backing) {
+	case BACKING_HUGETLB_MEMFD:
+		return caps_missing(CAP_HAS_MEMFD_HUGETLB);
+	case BACKING_HUGETLB_FILE:
+		return caps_missing(CAP_HAS_HUGETLBFS);
+	default:
+		return NULL;
+	}
+}
+
 int plan_probe_slots(struct plan *p, const struct machine *m)
 {
 	char what[64];
@@ -120,7 +144,7 @@ int plan_probe_slots(struct plan *p, const struct machine *m)
 
 	p->slots_present = p->slots_tight = 0;
 	for (unsigned int i = 0; r == 0 && i < p->nslots; i++) {
-		const char *why = backing_missing(m, &p->slot[i]);
+		const char *why = slot_missing(p, m, &p->slot[i]);
 
 		if (backing_is_hugetlb(p->slot[i].backing))
 			p->slots_tight |= 1U << i;
@@ -136,7 +160,8 @@ int plan_probe_slots(struct plan *p, const struct machine *m)
 
 static bool slot_serves(const struct plan *p, const struct op *op, unsigned int slot)
 {
-	return slot < p->nslots && (p->slots_present >> slot & 1) && (op->backings >> p->slot[slot].backing & 1);
+	return slot < p->nslots && (p->slots_present >> slot & 1) &&
+	       (op->backings >> p->slot[slot].backing & 1);
 }
 
 /* True if the op has a slot that it can act on: those that the job fixed, or one of the lane's. */
@@ -287,7 +312,8 @@ uint64_t plan_huge_pages(const struct plan *p, uint64_t size, bool all)
 	uint64_t sum = 0;
 
 	for (unsigned int i = 0; i < p->nslots; i++)
-		if ((p->slots_present >> i & 1) && p->slot[i].huge_size == size && (all || !p->slot[i].noreserve))
+		if ((p->slots_present >> i & 1) && p->slot[i].huge_size == size &&
+			(all || !p->slot[i].noreserve))
 			sum += slot_huge_pages(p, &p->slot[i]);
 	return sum;
 }
@@ -301,27 +327,48 @@ static int slot_absent(struct plan *p, unsigned int i, uint64_t need, unsigned l
 	p->slots_present &= ~(1U << i);
 	snprintf(what, sizeof(what), "slot %s", p->slot[i].name);
 	number_print_size(p->slot[i].huge_size, size, sizeof(size));
-	return plan_skip(p, what, "needs %" PRIu64 " free huge pages of %s, the pool has %llu", need, size, have);
+	return plan_skip(p, what, "needs %" PRIu64 " free huge pages of %s, the pool has %llu",
+		need, size, have);
 }
 
-/* Takes what each slot of this size reserves from the pool; those for which nothing is left become absent. */
-static int settle_size(struct plan *p, uint64_t size)
+/* Pages that new mappings can have: free or to be had as surplus, and not promised to others. */
+static int pool_left(uint64_t size, unsigned long long *ret)
 {
-	unsigned long long free_pages, reserved;
-	int r = machine_pool(size, -1, "free_hugepages", &free_pages);
+	unsigned long long left, reserved, most, surplus;
+	int r = machine_pool(size, -1, "free_hugepages", &left);
 
 	if (r == 0)
 		r = machine_pool(size, -1, "resv_hugepages", &reserved);
 	if (r < 0)
 		return r;
-	free_pages -= reserved < free_pages ? reserved : free_pages;
-	/* Reservations first: they are promises; without one, a page for each crew makes a start. */
+	if (machine_pool(size, -1, "nr_overcommit_hugepages", &most) == 0 &&
+		machine_pool(size, -1, "surplus_hugepages", &surplus) == 0 && most > surplus)
+		left += most - surplus;
+	*ret = left > reserved ? left - reserved : 0;
+	return 0;
+}
+
+/*
+ * Takes what each slot of this size reserves from the pool; those for which nothing is left
+ * become absent.
+ */
+static int settle_size(struct plan *p, uint64_t size)
+{
+	unsigned long long free_pages;
+	int r = pool_left(size, &free_pages);
+
+	if (r < 0)
+		return r;
+	/*
+	 * Reservations first: they are promises; without one, a page for each crew makes a start.
+	 */
 	for (unsigned int pass = 0; r == 0 && pass < 2; pass++)
 		for (unsigned int i = 0; r == 0 && i < p->nslots; i++) {
 			const struct slot_spec *s = &p->slot[i];
 			uint64_t need = s->noreserve ? p->ncrews : 0;
 
-			if (!(p->slots_present >> i & 1) || s->huge_size != size || s->noreserve != pass)
+			if (!(p->slots_present >> i & 1) || s->huge_size != size ||
+				s->noreserve != pass)
 				continue;
 			if (!s->noreserve)
 				need = slot_huge_pages(p, s);
@@ -333,7 +380,10 @@ static int settle_size(struct plan *p, uint64_t size)
 	return r;
 }
 
-/* True unless every node has room for twice what the slots may take: a migration needs the other half. */
+/*
+ * True unless every node has room for twice what the slots may take: a migration needs the other
+ * half.
+ */
 static bool pool_is_tight(const struct plan *p, const struct machine *m, uint64_t size)
 {
 	uint64_t want = 2 * plan_huge_pages(p, size, true);
@@ -341,7 +391,8 @@ static bool pool_is_tight(const struct plan *p, const struct machine *m, uint64_
 	for (int i = 0; i < m->nmem_nodes; i++) {
 		unsigned long long free_pages;
 
-		if (machine_pool(size, m->mem_node[i], "free_hugepages", &free_pages) < 0 || free_pages < want)
+		if (machine_pool(size, m->mem_node[i], "free_hugepages", &free_pages) < 0 ||
+			free_pages < want)
 			return true;
 	}
 	return m->nmem_nodes == 0;
@@ -363,7 +414,8 @@ int plan_settle_pools(struct plan *p, const struct machine *m)
 		return r;
 	p->slots_tight = 0;
 	for (unsigned int i = 0; i < p->nslots; i++)
-		if ((p->slots_present >> i & 1) && p->slot[i].huge_size && pool_is_tight(p, m, p->slot[i].huge_size))
+		if ((p->slots_present >> i & 1) && p->slot[i].huge_size &&
+			pool_is_tight(p, m, p->slot[i].huge_size))
 			p->slots_tight |= 1U << i;
 	return 0;
 }

@@ -25,10 +25,11 @@ static json_t *slot_json(const struct plan *p, unsigned int i)
 {
 	const struct slot_spec *s = &p->slot[i];
 
-	return json_pack("{s:s, s:s, s:I, s:s, s:i, s:I, s:I, s:I, s:b, s:b, s:b}", "name", s->name, "backing",
-		backing_name(s->backing), "size", (json_int_t)s->size, "huge", slot_huge_name(s->huge), "maps", s->maps,
-		"shift", (json_int_t)s->shift, "huge_size", (json_int_t)s->huge_size, "align", (json_int_t)s->align,
-		"noreserve", s->noreserve, "present", (int)(p->slots_present >> i & 1), "tight",
+	return json_pack("{s:s, s:s, s:I, s:s, s:i, s:I, s:I, s:I, s:b, s:b, s:b}", "name", s->name,
+		"backing", backing_name(s->backing), "size", (json_int_t)s->size, "huge",
+		slot_huge_name(s->huge), "maps", s->maps, "shift", (json_int_t)s->shift,
+		"huge_size", (json_int_t)s->huge_size, "align", (json_int_t)s->align, "noreserve",
+		s->noreserve, "present", (int)(p->slots_present >> i & 1), "tight",
 		(int)(p->slots_tight >> i & 1));
 }
 
@@ -43,7 +44,8 @@ static json_t *op_json(const struct plan *p, const struct plan_lane *l, const st
 		json_object_set_new(j, "weight", json_integer(o->weight));
 	if (o->fixed) {
 		program_print_op_named(&o->call, o->fixed, p->slot, p->nslots, text, sizeof(text));
-		json_object_set_new(j, "fixed", json_string(text[strlen(op->name)] ? text + strlen(op->name) + 1 : ""));
+		json_object_set_new(j, "fixed",
+			json_string(text[strlen(op->name)] ? text + strlen(op->name) + 1 : ""));
 	}
 	return j;
 }
@@ -54,9 +56,10 @@ static json_t *lane_json(const struct plan *p, const struct plan_lane *l)
 
 	for (unsigned int i = 0; i < l->nops; i++)
 		json_array_append_new(ops, op_json(p, l, &l->op[i]));
-	return json_pack("{s:s, s:i, s:i, s:o, s:b, s:i, s:i, s:b, s:o}", "name", l->name, "process", l->proc, "cpu", l->cpu,
-		"slots", slot_names(p, l->slots), "sequence", l->sequence, "depth", (int)l->depth, "offset_ns",
-		(int)l->max_offset_ns, "exact_offset", l->exact_offset, "ops", ops);
+	return json_pack("{s:s, s:i, s:i, s:o, s:b, s:i, s:i, s:b, s:o}", "name", l->name,
+		"process", l->proc, "cpu", l->cpu, "slots", slot_names(p, l->slots), "sequence",
+		l->sequence, "depth", (int)l->depth, "offset_ns", (int)l->max_offset_ns,
+		"exact_offset", l->exact_offset, "ops", ops);
 }
 
 static json_t *crews_json(const struct plan *p)
@@ -68,7 +71,8 @@ static json_t *crews_json(const struct plan *p)
 
 		for (unsigned int k = 0; k < p->crew[i].nlanes; k++)
 			json_array_append_new(lanes, lane_json(p, &p->crew[i].lane[k]));
-		json_array_append_new(crews, json_pack("{s:i, s:o}", "processes", (int)p->crew[i].nprocs, "lanes", lanes));
+		json_array_append_new(crews, json_pack("{s:i, s:o}", "processes",
+						     (int)p->crew[i].nprocs, "lanes", lanes));
 	}
 	return crews;
 }
@@ -87,8 +91,9 @@ static json_t *pools_json(const struct plan *p)
 	json_t *a = json_array();
 
 	for (unsigned int i = 0; i < p->npools; i++)
-		json_array_append_new(a, json_pack("{s:I, s:I, s:b}", "size", (json_int_t)p->pool[i].size, "pages",
-			(json_int_t)p->pool[i].pages, "per_node", p->pool[i].per_node));
+		json_array_append_new(a,
+			json_pack("{s:I, s:I, s:b}", "size", (json_int_t)p->pool[i].size, "pages",
+				(json_int_t)p->pool[i].pages, "per_node", p->pool[i].per_node));
 	return a;
 }
 
@@ -97,7 +102,8 @@ static json_t *knobs_json(const struct plan *p)
 	json_t *a = json_array();
 
 	for (unsigned int i = 0; i < p->nknobs; i++)
-		json_array_append_new(a, json_pack("{s:s, s:s}", "path", p->knob[i].path, "value", p->knob[i].value));
+		json_array_append_new(a, json_pack("{s:s, s:s}", "path", p->knob[i].path, "value",
+						 p->knob[i].value));
 	return a;
 }
 
@@ -106,7 +112,8 @@ static json_t *skips_json(const struct plan *p)
 	json_t *a = json_array();
 
 	for (unsigned int i = 0; i < p->nskips; i++)
-		json_array_append_new(a, json_pack("{s:s, s:s}", "what", p->skip[i].what, "why", p->skip[i].why));
+		json_array_append_new(
+			a, json_pack("{s:s, s:s}", "what", p->skip[i].what, "why", p->skip[i].why));
 	return a;
 }
 
@@ -120,7 +127,9 @@ static json_t *allow_json(const struct plan *p)
 	return a;
 }
 
-/* Seeds are 64 bits without a sign, which JSON readers do not all hold: text, as --seed takes it. */
+/*
+ * Seeds are 64 bits without a sign, which JSON readers do not all hold: text, as --seed takes it.
+ */
 static json_t *seed_json(const struct plan *p)
 {
 	return json_sprintf("%" PRIu64, p->seed);
@@ -128,10 +137,13 @@ static json_t *seed_json(const struct plan *p)
 
 json_t *plan_json(const struct plan *p)
 {
-	return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:i, s:o, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "job", p->job, "seed",
-		seed_json(p), "timeout_ns", (json_int_t)p->timeout_ns, "rounds", (json_int_t)p->rounds, "memory",
-		(json_int_t)p->memory, "stall_ns", (json_int_t)p->stall_ns, "epoch_rounds", (int)p->epoch_rounds, "allow",
-		allow_json(p), "inject", p->inject, "nodes", (int)p->nnodes, "page_size", (int)p->page_size, "pmd_pages",
-		(int)p->pmd_pages, "slots", slots_json(p), "pools", pools_json(p), "knobs", knobs_json(p), "crews",
-		crews_json(p), "skips", skips_json(p));
+	return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:i, s:o, s:s, s:i, s:i, s:i, s:o, s:o, "
+			 "s:o, s:o, s:o}",
+		"job", p->job, "seed", seed_json(p), "timeout_ns", (json_int_t)p->timeout_ns,
+		"rounds", (json_int_t)p->rounds, "memory", (json_int_t)p->memory, "stall_ns",
+		(json_int_t)p->stall_ns, "epoch_rounds", (int)p->epoch_rounds, "allow",
+		allow_json(p), "inject", p->inject, "nodes", (int)p->nnodes, "page_size",
+		(int)p->page_size, "pmd_pages", (int)p->pmd_pages, "slots", slots_json(p), "pools",
+		pools_json(p), "knobs", knobs_json(p), "crews", crews_json(p), "skips",
+		skips_json(p));
 }

@@ -3,12 +3,14 @@
  * The byte form of a program:
  *
  *	header	flags (1: bit 0 = slots have names), nslots - 1 (1), nlanes - 1 (1)
- *	slot	[name: length (1), letters] backing (1), huge (1), maps - 1 and noreserve << 2 (1), shift (2),
- *		size in units - 1 (2), log2 of the huge page size (1), log2 of the alignment (1)
+ *	slot	[name: length (1), letters] backing (1), huge (1), maps - 1 and noreserve << 2 (1),
+ *		shift (2), size in units - 1 (2), log2 of the huge page size (1), log2 of the
+ *		alignment (1)
  *	lane	process (1), start offset in ns (4), nops (1)
  *	op	number (1), its arguments, 1 or 4 bytes by kind
  *
- * in this order: all slots, all lanes, then the lanes' ops lane by lane. Numbers are little-endian.
+ * in this order: all slots, all lanes, then the lanes' ops lane by lane. Numbers are
+ * little-endian.
  */
 #include "plan/program.h"
 
@@ -45,7 +47,8 @@ bool program_name_valid(const char *name)
 {
 	size_t len = strnlen(name, SLOT_NAME_MAX);
 
-	return len && len < SLOT_NAME_MAX && strspn(name, letters) == len && !strchr("0123456789", name[0]);
+	return len && len < SLOT_NAME_MAX && strspn(name, letters) == len &&
+	       !strchr("0123456789", name[0]);
 }
 
 static const char *backing_wrong(const struct slot_spec *s, const char **key)
@@ -73,7 +76,8 @@ static const char *views_wrong(const struct slot_spec *s, const char **key)
 	if (backing_is_private(s->backing) && s->shift)
 		return "shift needs a shared backing";
 	if (s->shift > shift_max(s))
-		return backing_is_hugetlb(s->backing) ? "shift is at most 511 huge pages" : "shift is at most 8191 pages";
+		return backing_is_hugetlb(s->backing) ? "shift is at most 511 huge pages"
+						      : "shift is at most 8191 pages";
 	return NULL;
 }
 
@@ -231,7 +235,8 @@ static bool op_valid(const struct op_call *c)
 
 static bool lane_valid(const struct program_lane *l)
 {
-	if (l->proc >= PROGRAM_MAX_PROCS || l->offset_ns > PROGRAM_MAX_OFFSET_NS || l->nops > PROGRAM_MAX_OPS)
+	if (l->proc >= PROGRAM_MAX_PROCS || l->offset_ns > PROGRAM_MAX_OFFSET_NS ||
+		l->nops > PROGRAM_MAX_OPS)
 		return false;
 	for (unsigned int i = 0; i < l->nops; i++)
 		if (!op_valid(&l->op[i]))
@@ -367,16 +372,17 @@ void program_decode(struct program *p, const unsigned char *data, size_t len)
 
 static bool slot_equal(const struct slot_spec *a, const struct slot_spec *b)
 {
-	return strcmp(a->name, b->name) == 0 && a->backing == b->backing && a->huge == b->huge && a->maps == b->maps &&
-		a->noreserve == b->noreserve && a->shift == b->shift && a->size == b->size &&
-		a->huge_size == b->huge_size && a->align == b->align;
+	return strcmp(a->name, b->name) == 0 && a->backing == b->backing && a->huge == b->huge &&
+	       a->maps == b->maps && a->noreserve == b->noreserve && a->shift == b->shift &&
+	       a->size == b->size && a->huge_size == b->huge_size && a->align == b->align;
 }
 
 static bool op_equal(const struct op_call *a, const struct op_call *b)
 {
 	const struct op *op = op_get(a->op);
 
-	return a->op == b->op && (!op || memcmp(a->arg, b->arg, op_nargs(op) * sizeof(a->arg[0])) == 0);
+	return a->op == b->op &&
+	       (!op || memcmp(a->arg, b->arg, op_nargs(op) * sizeof(a->arg[0])) == 0);
 }
 
 static bool lane_equal(const struct program_lane *a, const struct program_lane *b)

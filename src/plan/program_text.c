@@ -7,8 +7,8 @@
  *	lane 0 proc=0 offset=1500ns
  *		touch slot=heap view=0 off=512 pages=64 ...
  *
- * Lanes are in order, each followed by its ops. A # begins a comment. Slots are printed by name; one that the
- * program does not have (an executor folds it into those that there are) by number.
+ * Lanes are in order, each followed by its ops. A # begins a comment. Slots are printed by name;
+ * one that the program does not have (an executor folds it into those that there are) by number.
  */
 #include "plan/program.h"
 
@@ -55,8 +55,8 @@ static void add_flags(struct text *t, const struct arg_desc *d, uint32_t v)
 		add(t, "0");
 }
 
-static void add_arg(struct text *t, const struct arg_desc *d, uint32_t v, const struct slot_spec *slot,
-	unsigned int nslots)
+static void add_arg(struct text *t, const struct arg_desc *d, uint32_t v,
+	const struct slot_spec *slot, unsigned int nslots)
 {
 	char time[32];
 
@@ -83,8 +83,8 @@ static void add_arg(struct text *t, const struct arg_desc *d, uint32_t v, const 
 	}
 }
 
-static int print_op(const struct op_call *c, uint32_t which, const struct slot_spec *slot, unsigned int nslots,
-	char *buf, size_t size)
+static int print_op(const struct op_call *c, uint32_t which, const struct slot_spec *slot,
+	unsigned int nslots, char *buf, size_t size)
 {
 	const struct op *op = op_get(c->op);
 	struct text t = {buf, size, 0};
@@ -106,8 +106,8 @@ int program_print_op(const struct op_call *c, char *buf, size_t size)
 	return print_op(c, UINT32_MAX, NULL, 0, buf, size);
 }
 
-int program_print_op_named(const struct op_call *c, uint32_t which, const struct slot_spec *slot, unsigned int nslots,
-	char *buf, size_t size)
+int program_print_op_named(const struct op_call *c, uint32_t which, const struct slot_spec *slot,
+	unsigned int nslots, char *buf, size_t size)
 {
 	return print_op(c, which, slot, nslots, buf, size);
 }
@@ -119,8 +119,11 @@ static void print_slot(const struct slot_spec *s, FILE *out)
 	number_print_size(s->size, size, sizeof(size));
 	number_print_size(s->align, align, sizeof(align));
 	number_print_size(s->huge_size, huge_size, sizeof(huge_size));
-	fprintf(out, "slot %s backing=%s size=%s huge=%s maps=%u noreserve=%u shift=%" PRIu32 " align=%s", s->name,
-		backing_name(s->backing), size, slot_huge_name(s->huge), s->maps, s->noreserve, s->shift, align);
+	fprintf(out,
+		"slot %s backing=%s size=%s huge=%s maps=%u noreserve=%u shift=%" PRIu32
+		" align=%s",
+		s->name, backing_name(s->backing), size, slot_huge_name(s->huge), s->maps,
+		s->noreserve, s->shift, align);
 	fprintf(out, s->huge_size ? " huge_size=%s\n" : "\n", huge_size);
 }
 
@@ -154,7 +157,8 @@ struct message {
 	size_t size;
 };
 
-__attribute__((format(printf, 2, 3))) static int wrong(const struct message *m, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static int wrong(
+	const struct message *m, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -164,7 +168,8 @@ __attribute__((format(printf, 2, 3))) static int wrong(const struct message *m, 
 	return -EINVAL;
 }
 
-static int parse_number(const char *name, const char *text, uint64_t max, uint32_t *ret, const struct message *m)
+static int parse_number(
+	const char *name, const char *text, uint64_t max, uint32_t *ret, const struct message *m)
 {
 	uint64_t v;
 
@@ -176,7 +181,8 @@ static int parse_number(const char *name, const char *text, uint64_t max, uint32
 	return 0;
 }
 
-static int parse_time(const char *name, const char *text, uint64_t max, uint32_t *ret, const struct message *m)
+static int parse_time(
+	const char *name, const char *text, uint64_t max, uint32_t *ret, const struct message *m)
 {
 	char most[32];
 	uint64_t v;
@@ -190,8 +196,8 @@ static int parse_time(const char *name, const char *text, uint64_t max, uint32_t
 	return 0;
 }
 
-static int parse_slot_name(const char *text, const struct slot_spec *slot, unsigned int nslots, uint32_t *ret,
-	const struct message *m)
+static int parse_slot_name(const char *text, const struct slot_spec *slot, unsigned int nslots,
+	uint32_t *ret, const struct message *m)
 {
 	char hint[SUGGEST_TEXT_MAX];
 	struct suggest s;
@@ -249,8 +255,8 @@ static int parse_flags(const struct arg_desc *d, char *text, uint32_t *ret, cons
 	return 0;
 }
 
-static int parse_value(const struct arg_desc *d, char *text, const struct slot_spec *slot, unsigned int nslots,
-	uint32_t *ret, const struct message *m)
+static int parse_value(const struct arg_desc *d, char *text, const struct slot_spec *slot,
+	unsigned int nslots, uint32_t *ret, const struct message *m)
 {
 	int r;
 
@@ -281,8 +287,8 @@ static int parse_value(const struct arg_desc *d, char *text, const struct slot_s
 
 /* ---- parsing: an op ---- */
 
-static int parse_arg(const struct op *op, char *word, const struct slot_spec *slot, unsigned int nslots,
-	struct op_call *c, uint32_t *given, const struct message *m)
+static int parse_arg(const struct op *op, char *word, const struct slot_spec *slot,
+	unsigned int nslots, struct op_call *c, uint32_t *given, const struct message *m)
 {
 	char *value = line_cut(word, '='), hint[SUGGEST_TEXT_MAX];
 	unsigned int nargs = op_nargs(op);
@@ -320,8 +326,8 @@ static int parse_op_name(const char *name, uint8_t *ret, const struct message *m
 	return wrong(m, "there is no op \"%.40s\"%s", name, suggest_text(&s, hint));
 }
 
-int program_parse_op(const char *text, const struct slot_spec *slot, unsigned int nslots, struct op_call *c,
-	uint32_t *ret_given, char *err, size_t err_size)
+int program_parse_op(const char *text, const struct slot_spec *slot, unsigned int nslots,
+	struct op_call *c, uint32_t *ret_given, char *err, size_t err_size)
 {
 	const struct message m = {err, err_size};
 	char line[LINE_MAX_BYTES], *cursor = line, *word;
@@ -347,8 +353,19 @@ int program_parse_op(const char *text, const struct slot_spec *slot, unsigned in
 
 /* ---- parsing: slots and lanes ---- */
 
-static const char *const slot_keys[] = {"backing", "size", "huge", "maps", "noreserve", "shift", "align", "huge_size"};
-enum { KEY_BACKING, KEY_SIZE, KEY_HUGE, KEY_MAPS, KEY_NORESERVE, KEY_SHIFT, KEY_ALIGN, KEY_HUGE_SIZE, SLOT_KEYS };
+static const char *const slot_keys[] = {
+	"backing", "size", "huge", "maps", "noreserve", "shift", "align", "huge_size"};
+enum {
+	KEY_BACKING,
+	KEY_SIZE,
+	KEY_HUGE,
+	KEY_MAPS,
+	KEY_NORESERVE,
+	KEY_SHIFT,
+	KEY_ALIGN,
+	KEY_HUGE_SIZE,
+	SLOT_KEYS
+};
 
 static int parse_size(const char *key, const char *value, uint64_t *ret, const struct message *m)
 {
@@ -357,8 +374,9 @@ static int parse_size(const char *key, const char *value, uint64_t *ret, const s
 	return 0;
 }
 
-static int parse_choice(const char *key, const char *value, int (*find)(const char *), const char *(*name)(unsigned int),
-	unsigned int count, uint8_t *ret, const struct message *m)
+static int parse_choice(const char *key, const char *value, int (*find)(const char *),
+	const char *(*name)(unsigned int), unsigned int count, uint8_t *ret,
+	const struct message *m)
 {
 	char hint[SUGGEST_TEXT_MAX];
 	struct suggest s;
@@ -384,7 +402,8 @@ static const char *name_of_huge(unsigned int i)
 	return slot_huge_name(i);
 }
 
-static int parse_slot_key(struct slot_spec *s, unsigned int key, const char *value, const struct message *m)
+static int parse_slot_key(
+	struct slot_spec *s, unsigned int key, const char *value, const struct message *m)
 {
 	const char *name = slot_keys[key];
 	uint32_t v = 0;
@@ -392,9 +411,11 @@ static int parse_slot_key(struct slot_spec *s, unsigned int key, const char *val
 
 	switch (key) {
 	case KEY_BACKING:
-		return parse_choice(name, value, backing_find, name_of_backing, BACKING_COUNT, &s->backing, m);
+		return parse_choice(
+			name, value, backing_find, name_of_backing, BACKING_COUNT, &s->backing, m);
 	case KEY_HUGE:
-		return parse_choice(name, value, slot_huge_find, name_of_huge, SLOT_HUGE_COUNT, &s->huge, m);
+		return parse_choice(
+			name, value, slot_huge_find, name_of_huge, SLOT_HUGE_COUNT, &s->huge, m);
 	case KEY_SIZE:
 		return parse_size(name, value, &s->size, m);
 	case KEY_ALIGN:
@@ -414,7 +435,8 @@ static int parse_slot_key(struct slot_spec *s, unsigned int key, const char *val
 	}
 }
 
-static int parse_slot_word(struct slot_spec *s, char *word, uint32_t *given, const struct message *m)
+static int parse_slot_word(
+	struct slot_spec *s, char *word, uint32_t *given, const struct message *m)
 {
 	char *value = line_cut(word, '='), hint[SUGGEST_TEXT_MAX];
 	struct suggest near;
@@ -509,7 +531,9 @@ static int parse_line(struct program *p, char *line, const struct message *m)
 		return 0;
 	if (strcmp(word, "program") == 0) {
 		word = line_word(&cursor, "");
-		return word && strcmp(word, "1") == 0 ? 0 : wrong(m, "this is not a program of format 1");
+		return word && strcmp(word, "1") == 0
+			       ? 0
+			       : wrong(m, "this is not a program of format 1");
 	}
 	if (strcmp(word, "slot") == 0)
 		return parse_slot(p, cursor, m);
@@ -526,7 +550,8 @@ static int parse_line(struct program *p, char *line, const struct message *m)
 
 /* ---- parsing: the whole ---- */
 
-static int place(const char *name, unsigned int line, const char *message, char *err, size_t err_size)
+static int place(
+	const char *name, unsigned int line, const char *message, char *err, size_t err_size)
 {
 	snprintf(err, err_size, "%s:%u: %s", name, line, message);
 	return -EINVAL;
@@ -553,7 +578,8 @@ static int parse_bytes(struct program *p, const char *text, size_t len, const st
 	return parse_line(p, line, m);
 }
 
-int program_parse(struct program *p, const char *name, const char *text, size_t len, char *err, size_t err_size)
+int program_parse(struct program *p, const char *name, const char *text, size_t len, char *err,
+	size_t err_size)
 {
 	char text_of_error[512];
 	const struct message m = {text_of_error, sizeof(text_of_error)};

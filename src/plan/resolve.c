@@ -65,7 +65,10 @@ static const struct job_place *slot_place(const struct job_slot *s, const char *
 	return job_key_place(s->at, "slot", key, &s->place);
 }
 
-/* The huge page size of a job that names none: PMD-sized pages, else the first that the machine has. */
+/*
+ * The huge page size of a job that names none: PMD-sized pages, else the first that the machine
+ * has.
+ */
 static uint64_t usual_huge_size(const struct machine *m)
 {
 	for (int i = 0; i < m->nhstates; i++)
@@ -74,12 +77,16 @@ static uint64_t usual_huge_size(const struct machine *m)
 	return m->nhstates ? m->hstate[0].size : m->pmd_size;
 }
 
-static int in_bytes(struct job *j, const struct job_slot *s, const char *key, uint64_t v, enum job_unit unit, uint64_t *ret)
+static int in_bytes(struct job *j, const struct job_slot *s, const char *key, uint64_t v,
+	enum job_unit unit, uint64_t *ret)
 {
-	uint64_t factor = unit == JOB_BYTES ? 1 : unit == JOB_PMDS ? j->machine->pmd_size : s->spec.huge_size;
+	uint64_t factor = unit == JOB_BYTES  ? 1
+			  : unit == JOB_PMDS ? j->machine->pmd_size
+					     : s->spec.huge_size;
 
 	if (!factor)
-		return job_wrong_at(j, slot_place(s, key), "%s: huge pages are counted in hugetlb slots only", key);
+		return job_wrong_at(j, slot_place(s, key),
+			"%s: huge pages are counted in hugetlb slots only", key);
 	if (__builtin_mul_overflow(v, factor, ret))
 		return job_wrong_at(j, slot_place(s, key), "%s is too large", key);
 	return 0;
@@ -101,7 +108,8 @@ static int resolve_sizes(struct job *j, struct job_slot *s, struct slot_spec *sp
 	if (r == 0 && spec->align)
 		r = in_bytes(j, s, "align", spec->align, s->align_unit, &spec->align);
 	if (!spec->align)
-		spec->align = spec->huge_size > j->machine->pmd_size ? spec->huge_size : j->machine->pmd_size;
+		spec->align = spec->huge_size > j->machine->pmd_size ? spec->huge_size
+								     : j->machine->pmd_size;
 	return r;
 }
 
@@ -115,13 +123,14 @@ static int check_slot(struct job *j, const struct job_slot *s, const struct slot
 	if (why)
 		return job_wrong_at(j, slot_place(s, key), "%s", why);
 	if (!hugetlb && spec->size % pmd)
-		return job_wrong_at(j, slot_place(s, "size"), "size is a multiple of the PMD size, here %s",
-			size_text(pmd, have));
+		return job_wrong_at(j, slot_place(s, "size"),
+			"size is a multiple of the PMD size, here %s", size_text(pmd, have));
 	if (spec->align < pmd)
-		return job_wrong_at(j, slot_place(s, "align"), "align is at least the PMD size, here %s",
-			size_text(pmd, have));
+		return job_wrong_at(j, slot_place(s, "align"),
+			"align is at least the PMD size, here %s", size_text(pmd, have));
 	if (spec->size > j->machine->mem_total && !(hugetlb && spec->noreserve))
-		return job_wrong_at(j, slot_place(s, "size"), "size: %s is more than this machine's memory (%s)",
+		return job_wrong_at(j, slot_place(s, "size"),
+			"size: %s is more than this machine's memory (%s)",
 			size_text(spec->size, want), size_text(j->machine->mem_total, have));
 	return 0;
 }
@@ -156,7 +165,10 @@ static bool has_hstate(const struct machine *m, uint64_t size)
 	return false;
 }
 
-/* The pools that can be asked for at all; pages of the automatic ones follow when the crews are known. */
+/*
+ * The pools that can be asked for at all; pages of the automatic ones follow when the crews are
+ * known.
+ */
 static int resolve_pools(struct plan *p, struct job *j)
 {
 	for (unsigned int i = 0; i < j->global.npools; i++) {
@@ -169,7 +181,8 @@ static int resolve_pools(struct plan *p, struct job *j)
 			p->pool[p->npools++] = (struct plan_pool){g->size, g->pages, g->per_node};
 			continue;
 		}
-		r = plan_skip(p, what, j->machine->is_root ? "this machine has no such huge pages" : "needs root");
+		r = plan_skip(p, what,
+			j->machine->is_root ? "this machine has no such huge pages" : "needs root");
 		if (r < 0)
 			return r;
 	}
@@ -212,16 +225,18 @@ static int fit_memory(struct plan *p, struct job *j)
 			break;
 		if (p->ncrews == 1) {
 			job_wrong_at(j, job_key_place(j->global.at, "global", "memory", NULL),
-				"%s: one crew's slots need %s and the pools asked for %s; the budget is %s (key \"memory\")",
-				p->job, size_text(slots, need), size_text(pools, pool), size_text(p->memory, have));
+				"%s: one crew's slots need %s and the pools asked for %s; the "
+				"budget is %s (key \"memory\")",
+				p->job, size_text(slots, need), size_text(pools, pool),
+				size_text(p->memory, have));
 			return j->error = -ENOSPC;
 		}
 		p->ncrews--;
 	}
 	if (p->ncrews == wanted)
 		return 0;
-	return plan_skip(p, "crews", "%u of %u: more do not fit the memory budget of %s", wanted - p->ncrews, wanted,
-		size_text(p->memory, have));
+	return plan_skip(p, "crews", "%u of %u: more do not fit the memory budget of %s",
+		wanted - p->ncrews, wanted, size_text(p->memory, have));
 }
 
 static void count_procs(struct plan *p)
@@ -233,8 +248,8 @@ static void count_procs(struct plan *p)
 
 static int nothing_runs(struct plan *p, struct job *j)
 {
-	job_wrong_at(j, NULL, "%s: nothing can run here; first reason: %s: %s", p->job, p->nskips ? p->skip[0].what : "lanes",
-		p->nskips ? p->skip[0].why : "none is left");
+	job_wrong_at(j, NULL, "%s: nothing can run here; first reason: %s: %s", p->job,
+		p->nskips ? p->skip[0].what : "lanes", p->nskips ? p->skip[0].why : "none is left");
 	return j->error = -ENODATA;
 }
 
@@ -243,11 +258,15 @@ static int resolve(struct plan *p, struct job *j)
 	int r;
 
 	if (!j->nslots)
-		return job_wrong_at(j, &(struct job_place){p->job, 1}, "the job has no [slot NAME]");
+		return job_wrong_at(
+			j, &(struct job_place){p->job, 1}, "the job has no [slot NAME]");
 	if (!j->nlanes)
-		return job_wrong_at(j, &(struct job_place){p->job, 1}, "the job has no [lane NAME]");
+		return job_wrong_at(
+			j, &(struct job_place){p->job, 1}, "the job has no [lane NAME]");
 	take_global(p, j);
 	r = resolve_slots(p, j);
+	if (r == 0)
+		r = resolve_pools(p, j);
 	if (r == 0)
 		r = plan_probe_slots(p, j->machine);
 	if (r == 0)
@@ -258,8 +277,6 @@ static int resolve(struct plan *p, struct job *j)
 		r = plan_drop_unable(p, false);
 	if (r == -ENODATA)
 		return nothing_runs(p, j);
-	if (r == 0)
-		r = resolve_pools(p, j);
 	if (r == 0)
 		r = fit_memory(p, j);
 	count_procs(p);

@@ -25,7 +25,8 @@ static unsigned int edit_distance(const char *a, size_t na, const char *b, size_
 
 		cur[0] = (unsigned int)i;
 		for (size_t j = 1; j <= nb; j++) {
-			cur[j] = min3(cur[j - 1] + 1, up[j] + 1, up[j - 1] + (a[i - 1] != b[j - 1]));
+			cur[j] =
+				min3(cur[j - 1] + 1, up[j] + 1, up[j - 1] + (a[i - 1] != b[j - 1]));
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
 				up2[j - 2] + 1 < cur[j])
 				cur[j] = up2[j - 2] + 1;

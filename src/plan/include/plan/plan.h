@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A plan: a job with every default and choice resolved. A crew is up to 8 lanes in up to 8 executor processes that
- * share slots and run one program a round; a plan has crews of lanes, each crew with its own copy of the job's slots.
+ * A plan: a job with every default and choice resolved. A crew is up to 8 lanes in up to 8
+ * executor processes that share slots and run one program a round; a plan has crews of lanes,
+ * each crew with its own copy of the job's slots.
  */
 #ifndef SUNDER_PLAN_PLAN_H
 #define SUNDER_PLAN_PLAN_H
@@ -12,23 +13,26 @@
 
 enum { PLAN_MAX_CREWS = 64, PLAN_MAX_MIX = 128, PLAN_MAX_POOLS = 8, PLAN_MAX_KNOBS = 32 };
 
-/* An entry of a lane's mix, or a line of its fixed sequence: an op with the arguments that the job fixed. */
+/*
+ * An entry of a lane's mix, or a line of its fixed sequence: an op with the arguments that the
+ * job fixed.
+ */
 struct plan_op {
 	struct op_call call;
-	uint32_t fixed;	 /* bit i: argument i is fixed, the rest is drawn each round */
+	uint32_t fixed; /* bit i: argument i is fixed, the rest is drawn each round */
 	uint32_t weight; /* of a mix entry */
-	uint64_t upto;	 /* sum of the weights up to and with this one */
+	uint64_t upto; /* sum of the weights up to and with this one */
 };
 
 struct plan_lane {
 	char name[32];
 	uint8_t proc;
-	int cpu;		 /* pinned to; -1: not pinned */
-	uint32_t slots;		 /* bit mask of slots that it may draw */
-	bool sequence;		 /* true: op[] in this order each round; false: depth draws from the mix by weight */
-	uint32_t depth;		 /* ops a round, 1..PROGRAM_MAX_OPS */
-	uint32_t max_offset_ns;	 /* start offset is log-uniform in 0..this */
-	bool exact_offset;	 /* true: it is max_offset_ns in each round (a program's lane) */
+	int cpu; /* pinned to; -1: not pinned */
+	uint32_t slots; /* bit mask of slots that it may draw */
+	bool sequence; /* op[] in this order each round; else depth draws from it by weight */
+	uint32_t depth; /* ops a round, 1..PROGRAM_MAX_OPS */
+	uint32_t max_offset_ns; /* start offset is log-uniform in 0..this */
+	bool exact_offset; /* true: it is max_offset_ns in each round (a program's lane) */
 	struct plan_op op[PLAN_MAX_MIX];
 	unsigned int nops;
 	uint64_t weight_sum;
@@ -40,8 +44,8 @@ struct plan_crew {
 };
 
 struct plan_pool { /* huge pages that the job asks for */
-	uint64_t size;	   /* of one page */
-	uint64_t pages;	   /* each node with memory, or the whole machine */
+	uint64_t size; /* of one page */
+	uint64_t pages; /* each node with memory, or the whole machine */
 	bool per_node;
 };
 
@@ -54,21 +58,21 @@ struct plan_skip {
 };
 
 struct plan {
-	char job[256];		 /* path or name */
+	char job[256]; /* path or name */
 	uint64_t seed;
 	uint64_t timeout_ns, rounds; /* whichever comes first; 0: no limit by it */
-	uint64_t memory;	 /* budget in bytes for all slots */
-	uint64_t stall_ns;	 /* a lane longer in one op is stuck */
-	uint32_t epoch_rounds;	 /* rounds between two renewals of the slots */
-	uint32_t allow;		 /* bit mask of enum hazard */
+	uint64_t memory; /* budget in bytes for all slots */
+	uint64_t stall_ns; /* a lane longer in one op is stuck */
+	uint32_t epoch_rounds; /* rounds between two renewals of the slots */
+	uint32_t allow; /* bit mask of enum hazard */
 	uint32_t nslots;
 	struct slot_spec slot[SLOT_MAX];
-	uint32_t slots_present;	 /* bit mask; the rest is in skip[] */
-	uint32_t slots_tight;	 /* see struct slot */
-	uint64_t oracles;	 /* bit mask by the order of plan_options.oracle_names; all by default */
-	char inject[32];	 /* what the job plants, or "" */
+	uint32_t slots_present; /* bit mask; the rest is in skip[] */
+	uint32_t slots_tight; /* see struct slot */
+	uint64_t oracles; /* bit mask by the order of plan_options.oracle_names; all by default */
+	char inject[32]; /* what the job plants, or "" */
 	unsigned int ncrews;
-	struct plan_crew *crew;	 /* [ncrews] */
+	struct plan_crew *crew; /* [ncrews] */
 	struct plan_pool pool[PLAN_MAX_POOLS];
 	unsigned int npools;
 	struct plan_knob knob[PLAN_MAX_KNOBS];
@@ -80,37 +84,42 @@ struct plan {
 };
 
 struct plan_options { /* from the command line; each wins over the job */
-	uint64_t seed;		/* 0: not given */
-	uint64_t timeout_ns;	/* 0: not given */
-	uint32_t allow;		/* hazard classes added to safe and (as root) root */
-	const char *tmp_dir;	/* for file backings */
-	/* What `oracles` and `inject` may name, NULL-terminated; NULL: any name, and all oracles judge. */
+	uint64_t seed; /* 0: not given */
+	uint64_t timeout_ns; /* 0: not given */
+	uint32_t allow; /* hazard classes added to safe and (as root) root */
+	const char *tmp_dir; /* for file backings */
+	/*
+	 * What `oracles` and `inject` may name, NULL-terminated; NULL: any name, and all oracles
+	 * judge.
+	 */
 	const char *const *oracle_names, *const *inject_names;
 };
 
 /*
- * Reads a job file and resolves it for this machine. 0 with *ret (plan_free()); -EINVAL with "file:line: message" in err;
- * -ENOENT, -EISDIR, -EACCES, ... of the file; -ENOSPC: the slots do not fit the memory; -ENODATA: nothing in the job
- * can run here. err says why in every case.
+ * Reads a job file and resolves it for this machine. 0 with *ret (plan_free()); -EINVAL with
+ * "file:line: message" in err; -ENOENT, -EISDIR, -EACCES, ... of the file; -ENOSPC: the slots do
+ * not fit the memory; -ENODATA: nothing in the job can run here. err says why in every case.
  */
-int plan_load(const char *file, const struct machine *m, const struct plan_options *o, struct plan **ret, char *err,
-	size_t err_size);
-
-/* The same from text that stands in memory; `name` is what messages call it. */
-int plan_load_text(const char *name, const char *text, size_t len, const struct machine *m, const struct plan_options *o,
+int plan_load(const char *file, const struct machine *m, const struct plan_options *o,
 	struct plan **ret, char *err, size_t err_size);
 
-/*
- * A plan that runs one fixed program (its slots, lanes and ops), for replay. Slot sizes and alignments are rounded up
- * to this machine's PMD size. Lanes and slots keep their numbers. Same errors.
- */
-int plan_from_program(const struct program *p, const struct machine *m, const struct plan_options *o, struct plan **ret,
-	char *err, size_t err_size);
+/* The same from text that stands in memory; `name` is what messages call it. */
+int plan_load_text(const char *name, const char *text, size_t len, const struct machine *m,
+	const struct plan_options *o, struct plan **ret, char *err, size_t err_size);
 
 /*
- * After the pools were set up: slots whose pool has too few free pages become absent, with the reason in skip[], as do
- * ops and lanes that nothing is left for; slots_tight becomes what the pools really allow (until then every
- * hugetlb slot is tight). 0; -ENODATA: nothing is left to run; another -errno if pools cannot be read.
+ * A plan that runs one fixed program (its slots, lanes and ops), for replay. Slot sizes and
+ * alignments are rounded up to this machine's PMD size. Lanes and slots keep their numbers. Same
+ * errors.
+ */
+int plan_from_program(const struct program *p, const struct machine *m,
+	const struct plan_options *o, struct plan **ret, char *err, size_t err_size);
+
+/*
+ * After the pools were set up: slots whose pool has too few free pages become absent, with the
+ * reason in skip[], as do ops and lanes that nothing is left for; slots_tight becomes what the
+ * pools really allow (until then every hugetlb slot is tight). 0; -ENODATA: nothing is left to
+ * run; another -errno if pools cannot be read.
  */
 int plan_settle_pools(struct plan *p, const struct machine *m);
 
@@ -123,10 +132,11 @@ void plan_free(struct plan *p);
 json_t *plan_json(const struct plan *p);
 
 /*
- * The part of round `round` of a crew's program that one lane runs. Pure function of plan, crew, lane, round: the
- * same seed gives the same program. Allocates nothing. Callable from lanes.
+ * The part of round `round` of a crew's program that one lane runs. Pure function of plan, crew,
+ * lane, round: the same seed gives the same program. Allocates nothing. Callable from lanes.
  */
-void plan_draw_lane(const struct plan *p, unsigned int crew, unsigned int lane, uint64_t round, struct program_lane *ret);
+void plan_draw_lane(const struct plan *p, unsigned int crew, unsigned int lane, uint64_t round,
+	struct program_lane *ret);
 
 /* The whole program of a round. */
 void plan_draw(const struct plan *p, unsigned int crew, uint64_t round, struct program *ret);

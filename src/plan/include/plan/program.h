@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Programs: slots, and per lane the ordered ops with a start offset. Text and bytes are lossless both ways, and every byte
- * string decodes to a valid program (missing bytes read as zero, values are folded, surplus bytes are ignored).
+ * Programs: slots, and per lane the ordered ops with a start offset. Text and bytes are lossless
+ * both ways, and every byte string decodes to a valid program (missing bytes read as zero, values
+ * are folded, surplus bytes are ignored).
  */
 #ifndef SUNDER_PLAN_PROGRAM_H
 #define SUNDER_PLAN_PROGRAM_H
@@ -12,10 +13,12 @@
 
 enum { PROGRAM_MAX_LANES = 8, PROGRAM_MAX_OPS = 64, PROGRAM_MAX_BYTES = 16384 };
 enum { PROGRAM_MAX_OFFSET_NS = 500000, PROGRAM_MAX_PROCS = 8 };
-enum { PROGRAM_SIZE_UNIT = 1 << 20 }; /* slot sizes are multiples of it; divides every PMD size (s390 has 1 MiB) */
+enum {
+	PROGRAM_SIZE_UNIT = 1 << 20
+}; /* slot sizes are multiples of it; divides every PMD size (s390 has 1 MiB) */
 
 struct program_lane {
-	uint8_t proc;	    /* executor process, 0..PROGRAM_MAX_PROCS-1 */
+	uint8_t proc; /* executor process, 0..PROGRAM_MAX_PROCS-1 */
 	uint32_t offset_ns; /* start after the round's deadline */
 	uint8_t nops;
 	struct op_call op[PROGRAM_MAX_OPS];
@@ -28,20 +31,22 @@ struct program {
 };
 
 /*
- * A slot's or lane's name: 1 to 15 of [a-z0-9_], not beginning with a digit, so that text can name a slot by
- * number too.
+ * A slot's or lane's name: 1 to 15 of [a-z0-9_], not beginning with a digit, so that text can
+ * name a slot by number too.
  */
 bool program_name_valid(const char *name);
 
 /*
- * NULL, or the rule that a slot breaks whatever the machine (its PMD size is not known here: 1 MiB divides it).
- * Everything that this allows can be encoded. *ret_key (may be NULL) is then the field's name as in program text.
+ * NULL, or the rule that a slot breaks whatever the machine (its PMD size is not known here: 1
+ * MiB divides it). Everything that this allows can be encoded. *ret_key (may be NULL) is then the
+ * field's name as in program text.
  */
 const char *program_slot_wrong(const struct slot_spec *s, const char **ret_key);
 
 /*
- * Canonical bytes of p: decode(encode(p)) == p. Returns the length, -ENOSPC (PROGRAM_MAX_BYTES are enough for
- * every program), or -EINVAL: p is not valid (a slot is wrong or has another's name, an argument out of range).
+ * Canonical bytes of p: decode(encode(p)) == p. Returns the length, -ENOSPC (PROGRAM_MAX_BYTES
+ * are enough for every program), or -EINVAL: p is not valid (a slot is wrong or has another's
+ * name, an argument out of range).
  */
 ssize_t program_encode(const struct program *p, unsigned char *buf, size_t size);
 
@@ -53,21 +58,22 @@ int program_print(const struct program *p, FILE *out);
 /* One op as text, "move_pages slot=3 view=0 off=512 ..."; like snprintf. Slots by number. */
 int program_print_op(const struct op_call *c, char *buf, size_t size);
 /* The same with slots by name, and only the arguments whose bit is set in `which`. */
-int program_print_op_named(const struct op_call *c, uint32_t which, const struct slot_spec *slot, unsigned int nslots,
-	char *buf, size_t size);
+int program_print_op_named(const struct op_call *c, uint32_t which, const struct slot_spec *slot,
+	unsigned int nslots, char *buf, size_t size);
 
 /*
- * Parses program text. 0; else -EINVAL with "name:line: message" (with a suggestion for a misspelt name) in err. Arguments left out
- * are 0, or the first word of an enum.
+ * Parses program text. 0; else -EINVAL with "name:line: message" (with a suggestion for a
+ * misspelt name) in err. Arguments left out are 0, or the first word of an enum.
  */
-int program_parse(struct program *p, const char *name, const char *text, size_t len, char *err, size_t err_size);
+int program_parse(struct program *p, const char *name, const char *text, size_t len, char *err,
+	size_t err_size);
 
 /*
- * Parses one op of text ("op arg=value ..."). *ret_given: bit i is set if argument i was written. slots by name
- * through slot[nslots], or by number. -EINVAL with a message without place in err.
+ * Parses one op of text ("op arg=value ..."). *ret_given: bit i is set if argument i was written.
+ * slots by name through slot[nslots], or by number. -EINVAL with a message without place in err.
  */
-int program_parse_op(const char *text, const struct slot_spec *slot, unsigned int nslots, struct op_call *c,
-	uint32_t *ret_given, char *err, size_t err_size);
+int program_parse_op(const char *text, const struct slot_spec *slot, unsigned int nslots,
+	struct op_call *c, uint32_t *ret_given, char *err, size_t err_size);
 
 /* True if equal in every field that counts (names, used lanes, used ops). */
 bool program_equal(const struct program *a, const struct program *b);
