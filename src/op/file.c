@@ -132,21 +132,23 @@ const struct op op_fallocate_punch = {
 /* ---- ftruncate ---- */
 
 enum { TRUNCATE_ARG_OFF = 1, TRUNCATE_ARG_HOW, TRUNCATE_ARG_HOLD };
-enum { TRUNCATE_BOUNCE, TRUNCATE_SHRINK, TRUNCATE_GROW };
+enum { TRUNCATE_BOUNCE, TRUNCATE_SHRINK, TRUNCATE_HALF, TRUNCATE_GROW };
 enum { HOLD_MAX_NS = 1000000 };
 
 static const struct arg_word truncate_words[] = {
 	{"bounce", TRUNCATE_BOUNCE},
 	{"shrink", TRUNCATE_SHRINK},
+	{"half", TRUNCATE_HALF},
 	{"grow", TRUNCATE_GROW},
 	{NULL, 0},
 };
 
 static const struct arg_desc truncate_args[] = {
 	{"slot", ARG_SLOT, 0, NULL, "whose object"},
-	{"off", ARG_OFF, 0, NULL, "pages that stay when it shrinks"},
+	{"off", ARG_OFF, 0, NULL, "pages that stay in a bounce or shrink"},
 	{"how", ARG_ENUM, 0, truncate_words,
-		"shrink and grow back, stay short, or grow back to full length"},
+		"shrink and grow back, shrink and stay short, the same to half, or grow to full "
+		"length"},
 	{"hold", ARG_NS, HOLD_MAX_NS, NULL, "how long a bounce stays short"},
 	{.kind = ARG_END},
 };
@@ -159,43 +161,66 @@ static void hold(uint32_t ns)
 		clock_relax();
 }
 
-static long run_ftruncate(struct op_env *e, const struct op_call *c)
+/* The range that the call cuts off. */
+static struct op_span cut_off(const struct op_env *e, const struct op_call *c)
 {
 	struct op_span s = op_range(e, c);
+	uint32_t half = s.slot->pages / 2;
+
+	if (c->arg[TRUNCATE_ARG_HOW] == TRUNCATE_HALF) {
+		s.page = half - half % s.slot->granule;
+		s.pages = s.slot->pages - s.page;
+	}
+	return s;
+}
+
+static long run_ftruncate(struct op_env *e, const struct op_call *c)
+{
+	struct op_span s = cut_off(e, c);
 	uint32_t how = c->arg[TRUNCATE_ARG_HOW];
 
 	if (how != TRUNCATE_GROW && ftruncate(s.slot->fd, bytes_of(&s, s.page)) < 0)
 		return -errno;
-	if (how == TRUNCATE_SHRINK)
+	if (how == TRUNCATE_SHRINK || how == TRUNCATE_HALF)
 		return 0;
 	if (how == TRUNCATE_BOUNCE)
 		hold(c->arg[TRUNCATE_ARG_HOLD]);
 	return result_of(ftruncate(s.slot->fd, bytes_of(&s, s.slot->pages)));
 }
 
+/*
+ * A "shrink" to more than what another left makes the object longer, which voids what was sure of that one: so it is not
+ * sure of itself. Those to half are: they are all alike.
+ */
 static unsigned int effects_ftruncate(
 	const struct op_env *e, const struct op_call *c, struct effect *eff)
 {
-	struct op_span s = op_range(e, c);
+	struct op_span s = cut_off(e, c);
+	unsigned int n = 0;
 
 	switch (c->arg[TRUNCATE_ARG_HOW]) {
 	case TRUNCATE_BOUNCE:
-		eff[0] = op_effect(&s, EFFECT_ZERO | EFFECT_BUS | EFFECT_SIZED);
+		eff[n++] = op_effect(&s, EFFECT_ZERO | EFFECT_BUS | EFFECT_SIZED);
 		break;
 	case TRUNCATE_SHRINK:
-		eff[0] = op_effect(&s, EFFECT_ZERO | EFFECT_BUS | EFFECT_BUS_SURE);
+		eff[n] = sized_to(&s, s.page);
+		n += eff[n].pages > 0;
+		eff[n++] = op_effect(&s, EFFECT_ZERO | EFFECT_BUS);
+		break;
+	case TRUNCATE_HALF:
+		eff[n++] = op_effect(&s, EFFECT_ZERO | EFFECT_BUS | EFFECT_BUS_SURE);
 		break;
 	default:
-		eff[0] = sized_to(&s, s.slot->pages);
+		eff[n++] = sized_to(&s, s.slot->pages);
 	}
-	return 1;
+	return n;
 }
 
 /* Half of the calls bounce, and a short object does not stay so for long. */
 static void tune_ftruncate(struct op_call *c, struct rng *r)
 {
-	static const uint8_t how[] = {
-		TRUNCATE_BOUNCE, TRUNCATE_BOUNCE, TRUNCATE_SHRINK, TRUNCATE_GROW};
+	static const uint8_t how[] = {TRUNCATE_BOUNCE, TRUNCATE_BOUNCE, TRUNCATE_BOUNCE,
+		TRUNCATE_BOUNCE, TRUNCATE_SHRINK, TRUNCATE_HALF, TRUNCATE_GROW, TRUNCATE_GROW};
 
 	c->arg[TRUNCATE_ARG_HOW] = how[rng_below(r, sizeof(how))];
 }

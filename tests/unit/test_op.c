@@ -536,6 +536,30 @@ static void a_writable_mapping_of_a_hugetlb_file_makes_it_longer(void **state)
 	assert_int_equal(effects_of(&f, &c, eff), 1);
 }
 
+static void put_word(struct op_call *c, const char *arg, const char *word);
+
+/* A "shrink" can be to more than what the one before left: then it grows, and what must raise SIGBUS need not any more. */
+static void only_a_shrink_to_half_is_sure_of_sigbus(void **state)
+{
+	struct fixture f;
+	struct op_call c = {(uint8_t)op_find("ftruncate"), {HUGETLB, 1024}};
+	struct effect eff[EFFECTS_MAX];
+
+	fixture_init(&f);
+	put_word(&c, "how", "shrink");
+	assert_int_equal(effects_of(&f, &c, eff), 2);
+	assert_int_equal(eff[0].kinds, EFFECT_SIZED);
+	assert_int_equal(eff[0].page, 0);
+	assert_int_equal(eff[0].pages, 1024);
+	assert_int_equal(eff[1].kinds, EFFECT_ZERO | EFFECT_BUS);
+	assert_int_equal(eff[1].page, 1024);
+	put_word(&c, "how", "half");
+	assert_int_equal(effects_of(&f, &c, eff), 1);
+	assert_int_equal(eff[0].kinds, EFFECT_ZERO | EFFECT_BUS | EFFECT_BUS_SURE);
+	assert_int_equal(eff[0].page, f.slot[HUGETLB].pages / 2);
+	assert_int_equal(eff[0].page + eff[0].pages, f.slot[HUGETLB].pages);
+}
+
 static void munmap_part_leaves_something(void **state)
 {
 	struct fixture f;
@@ -940,6 +964,9 @@ static void a_bounce_leaves_the_object_as_long_as_it_was(void **state)
 	put_word(&c, "how", "grow");
 	assert_int_equal(run(&f, c), 0);
 	assert_int_equal(lseek(f.slot[MEMFD].fd, 0, SEEK_END), 4 << 20);
+	put_word(&c, "how", "half");
+	assert_int_equal(run(&f, c), 0);
+	assert_int_equal(lseek(f.slot[MEMFD].fd, 0, SEEK_END), 2 << 20);
 	put_word(&c, "how", "bounce");
 	assert_int_equal(run(&f, c), 0);
 	assert_int_equal(lseek(f.slot[MEMFD].fd, 0, SEEK_END), 4 << 20);
@@ -990,6 +1017,7 @@ int main(void)
 		cmocka_unit_test(only_private_pages_are_lost_by_munmap_and_dontneed),
 		cmocka_unit_test(a_part_of_a_huge_page_is_not_sure_to_be_zeroed),
 		cmocka_unit_test(a_writable_mapping_of_a_hugetlb_file_makes_it_longer),
+		cmocka_unit_test(only_a_shrink_to_half_is_sure_of_sigbus),
 		cmocka_unit_test(munmap_part_leaves_something),
 		cmocka_unit_test(an_errno_is_legal_only_in_its_state),
 		cmocka_unit_test(an_errno_without_a_state_is_always_legal),
