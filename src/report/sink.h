@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the sinks share: words for a run's state, printing of amounts and of text that others wrote. */
+#ifndef SUNDER_REPORT_SINK_H
+#define SUNDER_REPORT_SINK_H
+
+#include <jansson.h>
+
+#include "report/report.h"
+
+enum { AMOUNT_MAX = 32, VERDICT_MAX = 256, TOP_PAIRS = 50 };
+
+/* "FAILED" until the run is finished, then OK, FINDINGS, LOST, ERROR, NO_RESOURCES or NOTHING_RAN. */
+const char *status_word(const struct run_result *r);
+
+/* "ok", "finding" or "skipped: reason". */
+const char *oracle_verdict(const struct run_result *r, enum oracle o, char buf[VERDICT_MAX]);
+
+/* 1234567 -> "1,234,567". Returns buf, as do the next two. */
+const char *amount_count(uint64_t n, char buf[AMOUNT_MAX]);
+/* 3723 s -> "1:02:03", 63 s -> "1:03". */
+const char *amount_clock(double seconds, char buf[AMOUNT_MAX]);
+/* 2097152 -> "2 MiB"; the largest binary unit that leaves a number of 1 or more, one digit behind the point. */
+const char *amount_bytes(uint64_t bytes, char buf[AMOUNT_MAX]);
+
+/* 0 when there is nothing to divide by. */
+double ratio(double part, double whole);
+
+/* Prints text of unknown origin: control characters but newline and tab become '?'. */
+void print_clean(const char *s, FILE *out);
+
+/* The same seed again, as a command line for a shell. */
+void print_rerun(const struct run_result *r, FILE *out);
+/* A word for a shell, quoted if it needs it. */
+void print_shell_word(const char *s, FILE *out);
+
+/* Two ops that ran at the same time, and how often that was seen. */
+struct op_pair {
+	unsigned int a, b; /* a <= b */
+	uint64_t count;
+};
+/* The most frequent first; returns how many were filled in. *ret_distinct: pairs ever seen. */
+unsigned int top_pairs(const struct run_result *r, struct op_pair top[TOP_PAIRS], uint64_t *ret_distinct);
+
+/* New references, NULL without memory. Strings that are not UTF-8 have each odd byte replaced by '?'. */
+json_t *json_text(const char *s);
+json_t *json_finding(const struct finding_group *g);
+json_t *json_summary(const struct run_result *r);
+
+void text_summary(const struct run_result *r, FILE *out);
+void ktap_summary(const struct run_result *r, FILE *out);
+
+#endif
