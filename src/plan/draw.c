@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { STREAM_FOCUS = 1000 }; /* lanes' streams have the numbers 0..7 */
+enum { FIXED_RANGE = 1 << 0 | 1 << 2 | 1 << 3 }; /* slot, off or pages of ARGS_RANGE is fixed */
 
 struct focus {
 	bool on;
@@ -64,21 +65,24 @@ static bool is_range(const struct op *op)
 	       op->args[2].kind == ARG_OFF && op->args[3].kind == ARG_LEN;
 }
 
-static void draw_op(const struct op_draw *d, const struct plan_op *o, const struct focus *f,
-	struct op_call *ret, struct rng *r)
+/* What a lane draws from, and what it draws from when it keeps to the focus. */
+struct source {
+	struct op_draw all, near;
+	const struct focus *focus; /* NULL: the lane has none in this round */
+};
+
+static void draw_op(
+	const struct source *s, const struct plan_op *o, struct op_call *ret, struct rng *r)
 {
 	const struct op *op = op_get(o->call.op);
-	struct op_draw focused = *d;
-	bool near = f->on && is_range(op) && !(o->fixed & 0xd) && (d->slots >> f->slot & 1) &&
-		    (op->backings >> d->slot[f->slot].backing & 1);
+	bool near = s->focus && is_range(op) && !(o->fixed & FIXED_RANGE) &&
+		    (op->backings >> s->all.slot[s->focus->slot].backing & 1);
 
 	*ret = o->call;
-	if (near)
-		focused.slots = 1U << f->slot;
 	/* It has a slot: plans keep only such ops. */
-	op_draw_args(op, &focused, o->fixed, ret, r);
+	op_draw_args(op, near ? &s->near : &s->all, o->fixed, ret, r);
 	if (near)
-		move_range(f, ret);
+		move_range(s->focus, ret);
 }
 
 /* The entry of the mix whose share of the weights holds `at`. */
@@ -102,17 +106,20 @@ static void draw_lane(const struct plan *p, unsigned int crew, unsigned int lane
 {
 	const struct plan_crew *c = &p->crew[crew];
 	const struct plan_lane *l = &c->lane[lane];
-	const struct op_draw d = {
-		.slot = p->slot,
-		.slots = l->slots & p->slots_present,
-		.nslots = p->nslots,
-		.nprocs = c->nprocs,
-		.nnodes = p->nnodes,
-		.page_size = p->page_size,
-		.pmd_pages = p->pmd_pages,
+	struct source s = {
+		.all = {.slot = p->slot,
+			.slots = l->slots & p->slots_present,
+			.nslots = p->nslots,
+			.nprocs = c->nprocs,
+			.nnodes = p->nnodes,
+			.page_size = p->page_size,
+			.pmd_pages = p->pmd_pages},
+		.focus = f->on && (l->slots >> f->slot & 1) ? f : NULL,
 	};
 	struct rng r;
 
+	s.near = s.all;
+	s.near.slots = 1U << f->slot;
 	rng_init(&r, p->seed, crew, lane, round);
 	ret->proc = l->proc;
 	ret->offset_ns =
@@ -122,7 +129,7 @@ static void draw_lane(const struct plan *p, unsigned int crew, unsigned int lane
 		const struct plan_op *o =
 			l->sequence ? &l->op[i] : find_share(l, rng_below(&r, l->weight_sum));
 
-		draw_op(&d, o, f, &ret->op[i], &r);
+		draw_op(&s, o, &ret->op[i], &r);
 	}
 }
 
