@@ -58,7 +58,10 @@ static unsigned int effects_fallocate(
 	struct op_span s = op_range(e, c);
 
 	eff[0] = sized_to(&s, s.page + s.pages);
-	return allocate_mode(c) == 0 && eff[0].pages ? 1 : 0;
+	/* A hugetlb page in the page cache is mapped even beyond the file's end (mm/hugetlb.c, hugetlb_no_page). */
+	if (allocate_mode(c) != 0 || !eff[0].pages)
+		eff[0] = op_effect(&s, EFFECT_RESIZED);
+	return 1;
 }
 
 static const struct op_errno errnos_fallocate[] = {
@@ -190,7 +193,8 @@ static long run_ftruncate(struct op_env *e, const struct op_call *c)
 
 /*
  * A "shrink" to more than what another left makes the object longer, which voids what was sure of that one: so it is not
- * sure of itself. Those to half are: they are all alike.
+ * sure of itself. Those to half are, being all alike; but for hugetlb, where a fault that has looked at the size and clears
+ * its page puts that page in beyond the end when the truncation is long over (hugetlb_no_page).
  */
 static unsigned int effects_ftruncate(
 	const struct op_env *e, const struct op_call *c, struct effect *eff)
@@ -208,7 +212,9 @@ static unsigned int effects_ftruncate(
 		eff[n++] = op_effect(&s, EFFECT_ZERO | EFFECT_BUS);
 		break;
 	case TRUNCATE_HALF:
-		eff[n++] = op_effect(&s, EFFECT_ZERO | EFFECT_BUS | EFFECT_BUS_SURE);
+		eff[n++] = op_effect(
+			&s, EFFECT_ZERO | EFFECT_BUS |
+				    (backing_in(s.slot, BACKINGS_HUGETLB) ? 0 : EFFECT_BUS_SURE));
 		break;
 	default:
 		eff[n++] = sized_to(&s, s.slot->pages);

@@ -539,10 +539,10 @@ static void a_writable_mapping_of_a_hugetlb_file_makes_it_longer(void **state)
 static void put_word(struct op_call *c, const char *arg, const char *word);
 
 /* A "shrink" can be to more than what the one before left: then it grows, and what must raise SIGBUS need not any more. */
-static void only_a_shrink_to_half_is_sure_of_sigbus(void **state)
+static void only_a_shrink_to_half_is_sure_of_sigbus_and_never_on_hugetlb(void **state)
 {
 	struct fixture f;
-	struct op_call c = {(uint8_t)op_find("ftruncate"), {HUGETLB, 1024}};
+	struct op_call c = {(uint8_t)op_find("ftruncate"), {MEMFD, 1024}};
 	struct effect eff[EFFECTS_MAX];
 
 	fixture_init(&f);
@@ -556,8 +556,11 @@ static void only_a_shrink_to_half_is_sure_of_sigbus(void **state)
 	put_word(&c, "how", "half");
 	assert_int_equal(effects_of(&f, &c, eff), 1);
 	assert_int_equal(eff[0].kinds, EFFECT_ZERO | EFFECT_BUS | EFFECT_BUS_SURE);
-	assert_int_equal(eff[0].page, f.slot[HUGETLB].pages / 2);
-	assert_int_equal(eff[0].page + eff[0].pages, f.slot[HUGETLB].pages);
+	assert_int_equal(eff[0].page, f.slot[MEMFD].pages / 2);
+	assert_int_equal(eff[0].page + eff[0].pages, f.slot[MEMFD].pages);
+	c.arg[0] = HUGETLB;
+	assert_int_equal(effects_of(&f, &c, eff), 1);
+	assert_int_equal(eff[0].kinds, EFFECT_ZERO | EFFECT_BUS);
 }
 
 static void munmap_part_leaves_something(void **state)
@@ -1017,7 +1020,7 @@ int main(void)
 		cmocka_unit_test(only_private_pages_are_lost_by_munmap_and_dontneed),
 		cmocka_unit_test(a_part_of_a_huge_page_is_not_sure_to_be_zeroed),
 		cmocka_unit_test(a_writable_mapping_of_a_hugetlb_file_makes_it_longer),
-		cmocka_unit_test(only_a_shrink_to_half_is_sure_of_sigbus),
+		cmocka_unit_test(only_a_shrink_to_half_is_sure_of_sigbus_and_never_on_hugetlb),
 		cmocka_unit_test(munmap_part_leaves_something),
 		cmocka_unit_test(an_errno_is_legal_only_in_its_state),
 		cmocka_unit_test(an_errno_without_a_state_is_always_legal),
