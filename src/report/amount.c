@@ -3,6 +3,7 @@
 #include "sink.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 
