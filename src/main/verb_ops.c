@@ -40,6 +40,7 @@ static const char *const states[] = {
 	"the pool may run dry", "not root", "arguments that the kernel refuses", "the other process may be gone",
 	"private memory", "the call is strict about pages", "a backing that the op is not for",
 };
+_Static_assert(WHEN_UNSUITED == 1 << (ARRAY_SIZE(states) - 1), "a text for each state");
 
 static json_t *backings_json(uint32_t mask)
 {
