@@ -25,26 +25,6 @@ static inline void bump(_Atomic uint64_t *p, uint64_t n)
 
 /* ---- one op ---- */
 
-static uint32_t backing_when(const struct slot *s)
-{
-	uint32_t when = s->tight ? WHEN_TIGHT : 0;
-
-	if (backing_is_private(s->spec.backing))
-		when |= WHEN_PRIVATE;
-	switch (s->spec.backing) {
-	case BACKING_ANON:
-		return when | WHEN_ANON;
-	case BACKING_FILE:
-		return when | WHEN_FILE;
-	case BACKING_ANON_SHARED:
-	case BACKING_MEMFD:
-	case BACKING_TMPFS:
-		return when | WHEN_SHMEM;
-	default:
-		return when | WHEN_HUGETLB;
-	}
-}
-
 /* Restoring ops on the track that had begun; taken before a call, compared after. */
 struct before {
 	uint32_t hole, bus;
@@ -72,41 +52,35 @@ static struct before look_before(struct lane *l, const struct op_span *s)
 	return f;
 }
 
-static uint32_t range_when(struct lane *l, const struct op *op, const struct op_call *c, const struct before *f)
+/* What happened to the range before and during the call. */
+static uint32_t range_when(struct lane *l, const struct op_call *c, const struct before *f)
 {
 	struct op_span s = op_range(&l->env, c);
 	struct space *sp = &l->cells.space[s.slot_no];
 	struct space_facts facts = space_facts(sp, l->env.proc, s.view, s.page, s.pages);
-	uint32_t when = backing_when(s.slot);
 	uint32_t hole = atomic_load_explicit(&hole_track(l, &s)->restore.b, memory_order_acquire);
 	uint32_t bus = atomic_load_explicit(&bus_track(l, &s)->restore.b, memory_order_acquire);
+	uint32_t when = facts.split ? WHEN_SPLIT : 0;
 
-	(void)op;
 	if (facts.hole || f->busy || hole != f->hole)
 		when |= WHEN_HOLE;
 	if (facts.truncated || f->busy || bus != f->bus)
 		when |= WHEN_SHORT;
-	if (facts.split)
-		when |= WHEN_SPLIT;
-	if (s.page % s.slot->granule || s.pages % s.slot->granule)
-		when |= WHEN_UNALIGNED;
 	return when;
 }
 
 static void judge_errno(struct lane *l, const struct op *op, const struct op_call *c, int err, const struct before *f)
 {
 	struct crew_ctl *ctl = l->ex->ctl;
-	uint32_t when = l->env.privileged ? 0 : WHEN_UNPRIV;
+	uint32_t when = op_when(op, &l->env, c);
 	struct evidence e;
 
 	if (op->backings)
-		when |= range_when(l, op, c, f);
+		when |= range_when(l, c, f);
 	if (atomic_load_explicit(&ctl->locked[l->env.proc], memory_order_relaxed))
 		when |= WHEN_LOCKED;
 	if (atomic_load_explicit(&ctl->stop, memory_order_relaxed))
 		when |= WHEN_GONE_PEER;
-	if (op->odd && op->odd(&l->env, c))
-		when |= WHEN_ODD;
 	if (op_errno_legal(op, err, when))
 		return;
 	e = (struct evidence){.kind = EVIDENCE_ERRNO, .lane = (uint8_t)l->no, .op = c->op, .op_index = l->cells.op_index,

@@ -226,8 +226,10 @@ int slot_advise(const struct slot *s, unsigned int view)
 
 int slot_empty(const struct slot *s)
 {
-	if (s->spec.backing == BACKING_ANON_SHARED)
+	if (s->spec.backing == BACKING_ANON_SHARED) {
+		munlock((void *)s->anchor, s->spec.size); /* mlockall() reaches it, and MADV_REMOVE refuses then */
 		return madvise((void *)s->anchor, s->spec.size, MADV_REMOVE) < 0 ? -errno : 0;
+	}
 	if (s->fd < 0)
 		return 0;
 	if (ftruncate(s->fd, 0) < 0 || ftruncate(s->fd, (off_t)s->spec.size) < 0)

@@ -30,6 +30,7 @@ void space_init(struct space *sp, const struct slot *s, unsigned int nprocs, uns
 	while ((s->pages >> sp->grain_shift) > SPACE_MAX_CELLS && (1u << sp->grain_shift) < s->pmd_pages)
 		sp->grain_shift++;
 	sp->cells_per_chunk = s->pmd_pages >> sp->grain_shift;
+	sp->granule = s->granule;
 	sp->ncells = s->pages >> sp->grain_shift;
 	sp->nchunks = (sp->ncells + sp->cells_per_chunk - 1) / sp->cells_per_chunk;
 	sp->private = backing_is_private(s->spec.backing);
@@ -125,25 +126,39 @@ struct range {
 	uint32_t first, last; /* cells, last excluded */
 };
 
-static struct range range_outer(const struct space *sp, const struct effect *e)
+static uint32_t down(uint32_t v, uint32_t unit)
 {
-	uint32_t end = e->page + e->pages, grain = 1u << sp->grain_shift;
-	struct range r = {e->page >> sp->grain_shift, (end + grain - 1) >> sp->grain_shift};
-
-	if (r.last > sp->ncells)
-		r.last = sp->ncells;
-	return r;
+	return v / unit * unit;
 }
 
-/* Cells whose first page lies in the range: those that the effect surely reaches. */
+static uint32_t up(uint32_t v, uint32_t unit)
+{
+	return (v + unit - 1) / unit * unit;
+}
+
+static struct range clamp(const struct space *sp, uint32_t first, uint32_t last)
+{
+	return (struct range){first, last > sp->ncells ? sp->ncells : last};
+}
+
+/* All that the effect may reach: hugetlb calls round to whole huge pages, some up (mmap, mremap), some down. */
+static struct range range_outer(const struct space *sp, const struct effect *e)
+{
+	uint32_t first = down(e->page, sp->granule), last = up(e->page + e->pages, sp->granule);
+	uint32_t grain = 1u << sp->grain_shift;
+
+	return clamp(sp, first >> sp->grain_shift, (last + grain - 1) >> sp->grain_shift);
+}
+
+/* Cells whose page the effect surely reaches. */
 static struct range range_inner(const struct space *sp, const struct effect *e)
 {
-	uint32_t grain = 1u << sp->grain_shift, end = e->page + e->pages;
-	struct range r = {(e->page + grain - 1) >> sp->grain_shift, (end + grain - 1) >> sp->grain_shift};
+	uint32_t first = up(e->page, sp->granule), last = down(e->page + e->pages, sp->granule);
+	uint32_t grain = 1u << sp->grain_shift;
 
-	if (r.last > sp->ncells)
-		r.last = sp->ncells;
-	return r;
+	if (first >= last)
+		return (struct range){0, 0};
+	return clamp(sp, (first + grain - 1) >> sp->grain_shift, (last + grain - 1) >> sp->grain_shift);
 }
 
 static bool whole_chunk(const struct space *sp, uint32_t lo, uint32_t hi)
@@ -210,12 +225,13 @@ enum { TRACK_ZERO, TRACK_BUS, TRACK_HOLE, TRACK_RO };
 
 /* What each kind of effect means to each track. */
 static const struct {
-	uint32_t lose, sure, restore;
+	uint32_t lose, sure, restore, unsure; /* unsure: ends all certainties, as restore does */
 } track_kinds[EFFECT_TRACKS] = {
-	[TRACK_ZERO] = {EFFECT_ZERO | EFFECT_ZEROED | EFFECT_STALE, 0, 0},
-	[TRACK_BUS] = {EFFECT_BUS | EFFECT_BUS_SURE, EFFECT_BUS_SURE, EFFECT_SIZED},
-	[TRACK_HOLE] = {EFFECT_HOLE | EFFECT_HOLE_SURE, EFFECT_HOLE_SURE, EFFECT_MAPPED | EFFECT_READABLE},
-	[TRACK_RO] = {EFFECT_RO | EFFECT_RO_SURE, EFFECT_RO_SURE, EFFECT_MAPPED},
+	[TRACK_ZERO] = {EFFECT_ZERO | EFFECT_ZEROED | EFFECT_STALE, 0, 0, 0},
+	[TRACK_BUS] = {EFFECT_BUS | EFFECT_BUS_SURE, EFFECT_BUS_SURE, EFFECT_SIZED, EFFECT_SIZED | EFFECT_RESIZED},
+	[TRACK_HOLE] = {EFFECT_HOLE | EFFECT_HOLE_SURE, EFFECT_HOLE_SURE, EFFECT_MAPPED | EFFECT_READABLE,
+		EFFECT_MAPPED | EFFECT_READABLE},
+	[TRACK_RO] = {EFFECT_RO | EFFECT_RO_SURE, EFFECT_RO_SURE, EFFECT_MAPPED, EFFECT_MAPPED},
 };
 
 static struct track *track_of(struct space *sp, unsigned int proc, const struct effect *e, unsigned int kind)
@@ -246,13 +262,13 @@ static void begin_one(struct space *sp, unsigned int proc, const struct effect *
 	for (unsigned int k = 0; k < EFFECT_TRACKS; k++) {
 		struct track *t = track_of(sp, proc, e, k);
 
-		if (!(e->kinds & (track_kinds[k].lose | track_kinds[k].restore)))
+		if (!(e->kinds & (track_kinds[k].lose | track_kinds[k].unsure)))
 			continue;
 		st[k].restore_b = atomic_load_explicit(&t->restore.b, memory_order_acquire);
 		st[k].restore_busy = st[k].restore_b != atomic_load_explicit(&t->restore.e, memory_order_acquire);
 		if (e->kinds & track_kinds[k].lose)
 			track_begin(sp, t, range);
-		if (e->kinds & track_kinds[k].restore)
+		if (e->kinds & track_kinds[k].unsure)
 			add_relaxed(&t->restore.b);
 		track_sums(sp, t, range, &st[k].any_b, &st[k].any_e);
 	}
@@ -275,23 +291,70 @@ static bool alone(const struct space *sp, const struct track *t, struct range ra
 	return b == st->any_b && e == st->any_e + mine && b == e;
 }
 
-static void restore(const struct space *sp, struct track *t, struct range range)
+static uint32_t any_begun(const struct space *sp, const struct track *t, uint32_t cell)
 {
-	for (uint32_t i = range.first; i < range.last; i++)
-		atomic_store_explicit(&t->ok[i], track_begun(sp, t, i), memory_order_release);
+	return atomic_load_explicit(&t->chunk[cell / sp->cells_per_chunk].any.b, memory_order_acquire);
+}
+
+/* What a call has repaired or zeroed for certain, cell by cell. */
+struct settle {
+	struct space *sp;
+	struct track *t;
+	struct range outer, inner;
+	const struct effect_state *st;
+	bool own;
+};
+
+/*
+ * Is the cell's chunk still as it was when no other op was near? Whoever begins raises any.b before its other counts: what was
+ * read of those before any.b was seen unchanged holds nothing of it. *any: the chunk's any.b, taken at its first cell.
+ */
+static bool settle_first(const struct settle *s, uint32_t cell, uint32_t *any)
+{
+	if (cell != s->inner.first && cell % s->sp->cells_per_chunk)
+		return true;
+	*any = any_begun(s->sp, s->t, cell);
+	return alone(s->sp, s->t, s->outer, s->st, s->own);
+}
+
+static void restore(const struct settle *s)
+{
+	uint32_t any = 0;
+
+	for (uint32_t i = s->inner.first; i < s->inner.last && settle_first(s, i, &any); i++) {
+		uint32_t begun = track_begun(s->sp, s->t, i);
+
+		if (any_begun(s->sp, s->t, i) != any)
+			return;
+		atomic_store_explicit(&s->t->ok[i], begun, memory_order_release);
+	}
 }
 
 /* The lane's own cells are expected to be zero from now on. */
-static void zeroed(struct space *sp, struct content *c, unsigned int lane, struct range range)
+static void zeroed(const struct settle *s, struct cell_shadow *shadow)
 {
-	struct cell_shadow *s = c->shadow[lane];
+	uint32_t any = 0;
 
-	for (uint32_t i = range.first; s && i < range.last; i++) {
-		uint32_t gen = atomic_load_explicit(&s[i].gen, memory_order_relaxed);
+	for (uint32_t i = s->inner.first; i < s->inner.last && settle_first(s, i, &any); i++) {
+		uint32_t gen = atomic_load_explicit(&shadow[i].gen, memory_order_relaxed);
+		uint32_t ended = track_ended(s->sp, s->t, i);
 
-		atomic_store_explicit(&s[i].ze, track_ended(sp, &c->zero, i), memory_order_release);
-		atomic_store_explicit(&s[i].gen, gen | CELL_GEN_ZERO, memory_order_release);
+		if (any_begun(s->sp, s->t, i) != any)
+			return;
+		atomic_store_explicit(&shadow[i].ze, ended, memory_order_release);
+		atomic_store_explicit(&shadow[i].gen, gen | CELL_GEN_ZERO, memory_order_release);
 	}
+}
+
+/* The loss is certain if no restoring op but this one itself was about. */
+static void make_sure(struct track *t, const struct effect_state *st, uint32_t own, struct range range)
+{
+	uint32_t b = atomic_load_explicit(&t->restore.b, memory_order_acquire);
+
+	if (st->restore_busy || b != st->restore_b + own)
+		return;
+	for (uint32_t i = range.first; i < range.last; i++)
+		atomic_store_explicit(&t->sure[i], b + 1, memory_order_release);
 }
 
 static void end_one(struct space *sp, unsigned int proc, unsigned int lane, const struct effect *e,
@@ -301,21 +364,20 @@ static void end_one(struct space *sp, unsigned int proc, unsigned int lane, cons
 
 	for (unsigned int k = 0; k < EFFECT_TRACKS; k++) {
 		struct track *t = track_of(sp, proc, e, k);
-		bool loses = e->kinds & track_kinds[k].lose;
+		bool loses = e->kinds & track_kinds[k].lose, unsure = e->kinds & track_kinds[k].unsure;
+		struct settle s;
 
-		if (success && e->kinds & track_kinds[k].sure && !st[k].restore_busy &&
-			atomic_load_explicit(&t->restore.b, memory_order_acquire) == st[k].restore_b)
-			for (uint32_t i = inner.first; i < inner.last; i++)
-				atomic_store_explicit(&t->sure[i], st[k].restore_b + 1, memory_order_release);
+		if (success && e->kinds & track_kinds[k].sure)
+			make_sure(t, &st[k], unsure, inner);
 		if (loses)
 			track_end(sp, t, outer);
-		if (k == TRACK_ZERO && success && e->kinds & EFFECT_ZEROED && alone(sp, t, outer, &st[k], true))
-			zeroed(sp, space_content(sp, proc), lane, inner);
-		if (!(e->kinds & track_kinds[k].restore))
-			continue;
-		if (success && alone(sp, t, outer, &st[k], loses))
-			restore(sp, t, inner);
-		add_relaxed(&t->restore.e);
+		s = (struct settle){sp, t, outer, inner, &st[k], loses};
+		if (k == TRACK_ZERO && success && e->kinds & EFFECT_ZEROED && space_content(sp, proc)->shadow[lane])
+			zeroed(&s, space_content(sp, proc)->shadow[lane]);
+		if (success && e->kinds & track_kinds[k].restore)
+			restore(&s);
+		if (unsure)
+			add_relaxed(&t->restore.e);
 	}
 }
 
@@ -340,4 +402,22 @@ struct space_facts space_facts(struct space *sp, unsigned int proc, unsigned int
 		f.truncated |= !track_ok(sp, &c->bus, i);
 	}
 	return f;
+}
+
+bool space_whole(struct space *sp, unsigned int proc, unsigned int view, uint32_t page, uint32_t pages, uint32_t *ret_seq)
+{
+	struct effect e = {.view = (uint8_t)view, .page = page, .pages = pages};
+	const struct track *hole = &sp->view[proc][view].hole, *ro = &sp->view[proc][view].ro;
+	uint32_t hole_b, hole_e, ro_b, ro_e;
+	struct range r = range_outer(sp, &e);
+
+	track_sums(sp, hole, r, &hole_b, &hole_e);
+	track_sums(sp, ro, r, &ro_b, &ro_e);
+	*ret_seq = hole_b + ro_b;
+	if (hole_b != hole_e || ro_b != ro_e)
+		return false;
+	for (uint32_t i = r.first; i < r.last; i++)
+		if (!track_ok(sp, hole, i) || !track_ok(sp, ro, i))
+			return false;
+	return true;
 }

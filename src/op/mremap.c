@@ -84,23 +84,39 @@ static const struct op_errno move_errnos[] = {
 	{0, 0},
 };
 
+static bool is_whole(struct op_env *e, const struct op_span *s, uint32_t *ret_seq)
+{
+	return space_whole(&e->cells->space[s->slot_no], e->proc, s->view, s->page, s->pages, ret_seq);
+}
+
+/*
+ * From 6.17 on a move takes several VMAs along, with the gaps between them: only what was whole comes back whole. What comes
+ * back also replaces what others have mapped or protected there in the meantime.
+ */
 static long run_move(struct op_env *e, const struct op_call *c)
 {
 	struct op_span s = op_range(e, c);
-	uint32_t kinds = EFFECT_VMA_SPLIT | (is_private(&s) ? EFFECT_ZERO | EFFECT_STALE : 0);
+	uint32_t kinds = EFFECT_VMA_SPLIT | (is_private(&s) ? EFFECT_ZERO | EFFECT_STALE : 0), seq, own, back;
 	uintptr_t spare = spare_addr(e, &s);
+	uint32_t chunks = space_chunks(&e->cells->space[s.slot_no], s.page, s.pages);
+	bool whole = is_whole(e, &s, &seq);
 	struct effect_run fx;
 	long r;
 
 	effect_now(e, &fx, &s, kinds | EFFECT_HOLE | EFFECT_HOLE_SURE);
+	is_whole(e, &s, &own);
 	r = do_mremap(s.addr, s.len, s.len, MREMAP_MAYMOVE | MREMAP_FIXED, spare);
 	effect_done(e, &fx, r == 0);
-	if (r < 0)
+	if (r < 0) {
+		munmap((void *)spare, s.len); /* what was moved before it failed */
 		return r;
+	}
 	watch(e, &s, c->arg[ARG_HOLD]);
-	effect_now(e, &fx, &s, kinds | EFFECT_MAPPED);
+	effect_now(e, &fx, &s, kinds | EFFECT_HOLE | EFFECT_RO | EFFECT_MAPPED);
+	is_whole(e, &s, &back);
 	r = do_mremap(spare, s.len, s.len, MREMAP_MAYMOVE | MREMAP_FIXED, s.addr);
-	effect_done(e, &fx, r == 0);
+	whole = whole && own - seq == chunks && back - own == 2 * chunks; /* by our own effects alone */
+	effect_done(e, &fx, r == 0 && whole);
 	if (r < 0)
 		munmap((void *)spare, s.len);
 	return r;
@@ -128,12 +144,29 @@ static const struct arg_desc fixed_args[] = {
 	{NULL, ARG_END, 0, NULL, NULL},
 };
 
+/* Mapping a hugetlb file makes it at least as long as the mapping reaches (hugetlbfs_file_mmap()). */
+static long map_spare(struct op_env *e, const struct op_span *s)
+{
+	bool grows = backing_is_hugetlb(s->slot->spec.backing) && !is_private(s);
+	struct effect_run fx;
+	long r;
+
+	fx.eff[0] = op_effect(s, EFFECT_SIZED);
+	fx.eff[0].pages += fx.eff[0].page;
+	fx.eff[0].page = 0;
+	fx.n = grows;
+	effects_begin(e->cells->space, e->nslots, e->proc, &fx);
+	r = slot_map_at(s->slot, spare_addr(e, s), s->page, s->pages, 0);
+	effect_done(e, &fx, r == 0);
+	return r;
+}
+
 static long run_fixed(struct op_env *e, const struct op_call *c)
 {
 	struct op_span s = op_range(e, c);
 	uintptr_t spare = spare_addr(e, &s);
 	struct effect_run fx;
-	long r = slot_map_at(s.slot, spare, s.page, s.pages, 0);
+	long r = map_spare(e, &s);
 
 	if (r < 0)
 		return r;

@@ -22,6 +22,7 @@ enum effect_kind {
 	EFFECT_RO = 1 << 8,	  /* writes may raise SIGSEGV from begin on, until EFFECT_MAPPED */
 	EFFECT_RO_SURE = 1 << 9,  /* with success every write must raise SIGSEGV until the next EFFECT_MAPPED begins */
 	EFFECT_MAPPED = 1 << 10,  /* with success all of the range is mapped to the slot's own pages, read-write */
+	EFFECT_RESIZED = 1 << 14, /* the object's length changes somehow: what was surely cut off may not be any more */
 	EFFECT_READABLE = 1 << 13, /* with success all of the range can be read again (mprotect to read-only) */
 	/* Bookkeeping of the view or the process, for the errno oracle. */
 	EFFECT_VMA_SPLIT = 1 << 11, /* the range may have become a VMA of its own */

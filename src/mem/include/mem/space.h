@@ -57,6 +57,7 @@ struct view_state {
 
 struct space {			/* of one slot */
 	uint32_t ncells, nchunks, cells_per_chunk, grain_shift;
+	uint32_t granule;	/* base pages of a huge page on hugetlb, else 1 */
 	bool private;
 	unsigned int nprocs, nviews, nlanes;
 	struct content content[SPACE_MAX_PROCS]; /* [0] alone for shared backings */
@@ -121,6 +122,15 @@ static inline void space_mark_dirty(struct space *sp, uint32_t chunk)
 		atomic_store_explicit(&sp->dirty[chunk], 1, memory_order_relaxed);
 }
 
+/* Chunks that a range of pages touches. */
+static inline uint32_t space_chunks(const struct space *sp, uint32_t page, uint32_t pages)
+{
+	uint32_t shift = sp->grain_shift, first = page / sp->granule * sp->granule;
+	uint32_t last = (page + pages + sp->granule - 1) / sp->granule * sp->granule - 1;
+
+	return (last >> shift) / sp->cells_per_chunk - (first >> shift) / sp->cells_per_chunk + 1;
+}
+
 /* begun and ended sums of one cell */
 static inline uint32_t track_begun(const struct space *sp, const struct track *t, uint32_t cell)
 {
@@ -145,5 +155,11 @@ struct space_facts {
 	bool hole, split, truncated;
 };
 struct space_facts space_facts(struct space *sp, unsigned int proc, unsigned int view, uint32_t page, uint32_t pages);
+
+/*
+ * True if a range of a view is surely mapped read-write all through and nobody is about to change that. *ret_seq: to be compared with
+ * a later call's: it grows by one for each chunk and track (hole, ro) that an op which may take it away has begun on.
+ */
+bool space_whole(struct space *sp, unsigned int proc, unsigned int view, uint32_t page, uint32_t pages, uint32_t *ret_seq);
 
 #endif
