@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The log parser: what it finds must not depend on how the bytes are cut into pieces, and what it hands
- * out must hold to klog.h.
+ * The log parser: what it finds must not depend on how the bytes are cut into pieces, and what it
+ * hands out must hold to klog.h.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -42,7 +42,8 @@ static uint64_t take_reports(struct klog *k, uint64_t h, uint64_t *last_start, s
 		h = hash(h, &r->line, sizeof(r->line));
 		for (size_t i = 0; i < r->nalt; i++)
 			h = hash(h, r->alt[i], strlen(r->alt[i]));
-		h = hash(h, (bool[]){r->crash, r->corrupted, r->suppressed, r->panicked}, 4 * sizeof(bool));
+		h = hash(h, (bool[]){r->crash, r->corrupted, r->suppressed, r->panicked},
+			4 * sizeof(bool));
 	}
 	return h;
 }

@@ -8,7 +8,9 @@
 #define DEPTH_MAX 64
 #define WORK_MAX 2000 /* nodes: back references can make a short name stand for a huge one */
 
-/* The v0 scheme (rustc book, "Symbol Mangling"). `at` and back references count from behind "_R". */
+/*
+ * The v0 scheme (rustc book, "Symbol Mangling"). `at` and back references count from behind "_R".
+ */
 struct v0 {
 	const char *s;
 	size_t n, at;
@@ -250,8 +252,9 @@ static void path(struct v0 *d, bool quiet)
 static const char *basic_type(char c)
 {
 	static const char letters[] = "abcdefhijlmnopstuvxyz";
-	static const char *const names[] = {"i8", "bool", "char", "f64", "str", "f32", "u8", "isize",
-		"usize", "i32", "u32", "i128", "u128", "_", "i16", "u16", "()", "...", "i64", "u64", "!"};
+	static const char *const names[] = {"i8", "bool", "char", "f64", "str", "f32", "u8",
+		"isize", "usize", "i32", "u32", "i128", "u128", "_", "i16", "u16", "()", "...",
+		"i64", "u64", "!"};
 	const char *hit = c ? strchr(letters, c) : NULL;
 
 	return hit ? names[hit - letters] : NULL;

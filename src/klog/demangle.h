@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 /*
- * Writes the path that a mangled Rust name (v0 "_R...", or the older "_ZN...E") stands for, without
- * hashes, as "<krate::Type as other::Trait>::method". Returns its length, or 0: not such a name, not
- * understood, or longer than size - 1.
+ * Writes the path that a mangled Rust name (v0 "_R...", or the older "_ZN...E") stands for,
+ * without hashes, as "<krate::Type as other::Trait>::method". Returns its length, or 0: not such
+ * a name, not understood, or longer than size - 1.
  */
 size_t demangle(const char *s, size_t n, char *out, size_t size);
 

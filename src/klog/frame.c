@@ -8,8 +8,21 @@
 
 /* Kernels name a system call's function differently on each machine and in each version. */
 static const char *const syscall_prefixes[] = {
-	"SYSC_", "SyS_", "sys_", "__x64_", "__ia32_", "__arm64_", "____sys_", "___sys_", "__sys_",
-	"__se_", "__se_sys_", "__do_sys_", "compat_SYSC_", "compat_SyS_", "ksys_",
+	"SYSC_",
+	"SyS_",
+	"sys_",
+	"__x64_",
+	"__ia32_",
+	"__arm64_",
+	"____sys_",
+	"___sys_",
+	"__sys_",
+	"__se_",
+	"__se_sys_",
+	"__do_sys_",
+	"compat_SYSC_",
+	"compat_SyS_",
+	"ksys_",
 };
 
 bool frame_cut_prefix(size_t i, const char *raw, const char **ret)
@@ -35,7 +48,8 @@ static const char *shortest_name(const char *raw)
 
 static bool is_word(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_';
 }
 
 static bool is_hex(char c)
@@ -233,13 +247,17 @@ static void choose_stalled(struct choice *c, const struct frame *f)
 }
 
 /*
- * A hung task is a victim. When RCU or the rtnl lock is stuck it is one of many, in random functions:
- * those two are named wherever they stand in the trace.
+ * A hung task is a victim. When RCU or the rtnl lock is stuck it is one of many, in random
+ * functions: those two are named wherever they stand in the trace.
  */
 static void choose_hung(struct choice *c, const struct frame *f)
 {
 	static const char *const grace_period[] = {
-		"synchronize_rcu", "synchronize_srcu", "synchronize_net", "synchronize_sched", NULL,
+		"synchronize_rcu",
+		"synchronize_srcu",
+		"synchronize_net",
+		"synchronize_sched",
+		NULL,
 	};
 	size_t n = strlen(f->name);
 

@@ -27,8 +27,9 @@ struct frames {
 #define FRAME_NONE "corrupted"
 
 /*
- * Walks the rule's steps over text (lines, the first may be cut at its start). Every trace yields a frame,
- * FRAME_NONE if it has no function to blame. Returns whether all was found and nothing was mixed in.
+ * Walks the rule's steps over text (lines, the first may be cut at its start). Every trace yields
+ * a frame, FRAME_NONE if it has no function to blame. Returns whether all was found and nothing
+ * was mixed in.
  */
 bool frames_find(struct frames *ret, const struct rule *rule, const char *text, size_t n);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "header.h"
 
+#include <assert.h>
+#include <endian.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -17,7 +19,8 @@ static const struct rule rules_unable[] = {
 	},
 	{
 		/* arm64's and s390's other wordings. */
-		.title = "Unable to handle kernel (pointer dereference|%l{ %l|}{ to| from|} %w memory|"
+		.title = "Unable to handle kernel (pointer dereference|%l{ %l|}{ to| from|} %w "
+			 "memory|"
 			 "access|%l access)",
 		.name = "BUG: unable to handle kernel $1 in $F",
 		.alt = {"bad-access in $F"},
@@ -391,8 +394,9 @@ static const struct rule rules_leak[] = {
 		.title = "unreferenced object",
 		.name = "memory leak in $F",
 		.steps = {{STEP_LINE, "backtrace{ \\(crc {%x|}\\)|}:"}, {STEP_TRACE, NULL}},
-		.skip = SKIP("kmemleak", "mmap", "kmem", "slab", "alloc", "create_object", "idr_get",
-			"list_lru_init", "kasprintf", "kvasprintf", "pcpu_create", "strdup", "strndup", "memdup"),
+		.skip = SKIP("kmemleak", "mmap", "kmem", "slab", "alloc", "create_object",
+			"idr_get", "list_lru_init", "kasprintf", "kvasprintf", "pcpu_create",
+			"strdup", "strndup", "memdup"),
 		.kind = "memory-leak",
 	},
 	{.title = NULL},
@@ -406,24 +410,35 @@ static const struct header headers[] = {
 		.text = "BUG:",
 		.rules = rules_bug,
 		.kind = "BUG-other",
-		/* Output of user-space tools, and of object debugging, which has its own WARNING. */
-		BENIGN("DEBUG:", "xlog_status:", "BUG: no syscalls can create resource"),
+		/*
+		 * Output of user-space tools, and of object debugging, which has its own WARNING.
+		 */
+		BENIGN("DEBUG:", "xlog_status:", "BUG: no syscalls can create resource",
+			"BUG: Bad page {map|state}: %d messages suppressed"),
 	},
 	{
 		.text = "WARNING:",
 		.rules = rules_warning,
 		.kind = "WARNING",
+		/* What is said of configuration, firmware and mitigations at boot, and by user space. */
 		BENIGN("WARNING: /etc/ssh/moduli does not exist, using fixed modulus",
 			"WARNING: workqueue cpumask: online intersect > possible intersect",
 			"WARNING: {T|t}he mand mount option",
 			"WARNING: Unsupported flag value\\(s\\) of 0x\\%x in DT_FLAGS_1",
-			"WARNING: Unprivileged eBPF is enabled",
-			"WARNING: Spectre v2 mitigation leaves CPU vulnerable",
 			"WARNING: fbcon: Driver '*' missed to adjust virtual screen size",
-			"WARNING: See https* for mitigation options",
-			"WARNING: kernel not compiled with CPU_SRSO", "EXT4-{F|f}{S|s}{ \\(*\\)|}:",
 			"WARNING: * uses {deprecated v2 capabilities|wireless extensions}",
-			"XFS \\(%i\\): WARNING"),
+			"EXT4-{F|f}{S|s}{ \\(*\\)|}:", "XFS \\(%i\\): WARNING",
+			"WARNING: Unprivileged eBPF is enabled",
+			"WARNING: See https* for mitigation options",
+			"WARNING: Spectre{ |-}v2 mitigation {leaves|is off}",
+			"WARNING: ITS mitigation ", "WARNING: kernel not compiled with ",
+			"WARNING: CPU does not support IBPB", "WARNING: retbleed=stuff depends on",
+			"WARNING: polling idle and HT enabled",
+			"WARNING: BIOS bug: ", "EFI stub: WARNING:", "WARNING: 'bootconfig' found",
+			"WARNING: Ignoring cmdline option", "WARNING: Estimating %l frequency",
+			"WARNING: Missing the following errata may", "WARNING: mapping %d kB @ ",
+			"WARNING: * appears to be on the same physical disk",
+			"WARNING: device requires firmware update"),
 	},
 	{
 		.text = "INFO:",
@@ -431,7 +446,8 @@ static const struct header headers[] = {
 		.kind = "INFO-other",
 		BENIGN("INFO: lockdep is turned off", "INFO: Stall ended before state dump start",
 			"INFO: NMI handler", "INFO: recovery required on readonly filesystem",
-			"{handler|interrupt}*took too long", "INFO: sys_* is not present in /proc/kallsyms",
+			"{handler|interrupt}*took too long",
+			"INFO: sys_* is not present in /proc/kallsyms",
 			"INFO: no syscalls can create resource", "rmt_storage:INFO:", "_INFO:"),
 	},
 	{.text = "Unable to handle kernel", .rules = rules_unable, .kind = "paging-request"},
@@ -443,7 +459,10 @@ static const struct header headers[] = {
 	},
 	{.text = "stack segment: ", .rules = rules_stack_segment, .kind = "CPU-exception"},
 	{.text = "Kernel panic", .rules = rules_panic, .role = HEADER_WITHIN, .kind = "panic"},
-	{.text = "PANIC: double fault", .rules = rules_double_fault, .role = HEADER_WITHIN, .kind = "panic"},
+	{.text = "PANIC: double fault",
+		.rules = rules_double_fault,
+		.role = HEADER_WITHIN,
+		.kind = "panic"},
 	{.text = "rust_kernel: panicked", .rules = rules_rust, .kind = "other"},
 	{.text = "kernel BUG", .rules = rules_kernel_bug, .kind = "kernel-BUG"},
 	{.text = "Kernel BUG", .rules = rules_kernel_bug_old, .kind = "kernel-BUG"},
@@ -472,7 +491,10 @@ static const struct header headers[] = {
 	},
 	{.text = "VFS: Close: file count is 0", .rules = rules_vfs, .kind = "other"},
 	{.text = "VFS: Busy inodes after unmount", .rules = rules_vfs, .kind = "other"},
-	{.text = "Internal error:", .rules = rules_arm, .role = HEADER_WITHIN, .kind = "CPU-exception"},
+	{.text = "Internal error:",
+		.rules = rules_arm,
+		.role = HEADER_WITHIN,
+		.kind = "CPU-exception"},
 	{.text = "Unhandled fault:", .rules = rules_arm, .kind = "CPU-exception"},
 	{.text = "Alignment trap:", .rules = rules_arm, .kind = "CPU-exception"},
 	{.text = "trusty: panic", .rules = rules_trusty, .kind = "other"},
@@ -534,7 +556,10 @@ static const struct header headers[] = {
 	{.text = "Memory cgroup out of memory", .role = HEADER_KNOWN, .kind = "oom"},
 	{.text = "page allocation failure", .role = HEADER_KNOWN, .kind = "allocation-failure"},
 	{.text = "Memory failure: 0x", .role = HEADER_KNOWN, .kind = "memory-failure"},
-	{.text = "oft offlin", .when = "{S|s}oft offlin{ing|e}", .role = HEADER_KNOWN, .kind = "memory-failure"},
+	{.text = "oft offlin",
+		.when = "{S|s}oft offlin{ing|e}",
+		.role = HEADER_KNOWN,
+		.kind = "memory-failure"},
 	{
 		.text = "Tried to split an unsplittable folio",
 		.role = HEADER_KNOWN,
@@ -542,7 +567,16 @@ static const struct header headers[] = {
 	},
 };
 
-/* Where in each header's text the filter looks: at the rarest of its three-byte sequences, not the first. */
+const struct header *header_table(size_t *n)
+{
+	*n = ARRAY_SIZE(headers);
+	return headers;
+}
+
+/*
+ * Where in each header's text the filter looks: at the rarest of its three-byte sequences, not
+ * the first.
+ */
 static size_t rare_place(const char *text)
 {
 	size_t n = strlen(text), best = 0;
@@ -554,10 +588,10 @@ static size_t rare_place(const char *text)
 		int score = 0;
 
 		for (size_t j = i; j < i + 4; j++)
-			score += text[j] >= 'A' && text[j] <= 'Z'	   ? 3
-				 : strchr("kqxzjw", text[j]) && text[j]	   ? 2
+			score += text[j] >= 'A' && text[j] <= 'Z'	      ? 3
+				 : strchr("kqxzjw", text[j]) && text[j]	      ? 2
 				 : strchr(" :eariontsl", text[j]) || !text[j] ? 0
-									   : 1;
+									      : 1;
 		if (score > best_score) {
 			best_score = score;
 			best = i;
@@ -566,34 +600,86 @@ static size_t rare_place(const char *text)
 	return best;
 }
 
-static uint32_t key_of(const char *p)
+static uint32_t hash(uint32_t three_bytes)
 {
-	uint32_t v = (uint32_t)(uint8_t)p[0] | (uint32_t)(uint8_t)p[1] << 8 | (uint32_t)(uint8_t)p[2] << 16;
+	return ((three_bytes & 0xffffff) * 0x9e3779b1U) >> 19;
+}
 
-	return (v * 0x9e3779b1U) >> 19;
+/* Reads 4 bytes, of which 3 count. */
+static uint32_t hash_at(const char *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return hash(le32toh(v));
+}
+
+/* The same, for the last bytes of a buffer. */
+static uint32_t hash_bytes(const char *p)
+{
+	return hash((uint32_t)(uint8_t)p[0] | (uint32_t)(uint8_t)p[1] << 8 |
+		    (uint32_t)(uint8_t)p[2] << 16);
+}
+
+static void filter_add(struct header_filter *f, size_t header, size_t offset)
+{
+	uint32_t h = hash_bytes(headers[header].text + offset);
+
+	f->entry[f->n].header = (uint8_t)header;
+	f->entry[f->n].offset = (uint8_t)offset;
+	f->entry[f->n].next = f->first[h];
+	f->first[h] = (uint8_t)++f->n;
 }
 
 void header_filter_init(struct header_filter *f)
 {
+	static_assert(
+		ARRAY_SIZE(headers) * 2 <= ARRAY_SIZE(f->entry), "entries are counted in bytes");
 	memset(f, 0, sizeof(*f));
 	for (size_t i = 0; i < ARRAY_SIZE(headers); i++) {
-		const char *at = headers[i].text + rare_place(headers[i].text);
+		size_t at = rare_place(headers[i].text);
 
-		f->hit[key_of(at)] = 1;
-		f->hit[key_of(at + 1)] = 1;
+		filter_add(f, i, at);
+		filter_add(f, i, at + 1);
 	}
+}
+
+/* Whether one of the headers that start as the hash says is here. */
+static bool compare(
+	const struct header_filter *f, size_t i, const char *start, const char *p, const char *end)
+{
+	for (; i; i = f->entry[i - 1].next) {
+		const char *text = headers[f->entry[i - 1].header].text;
+		size_t n = strlen(text), offset = f->entry[i - 1].offset;
+
+		if ((size_t)(p - start) >= offset && (size_t)(end - p) >= n - offset &&
+			!memcmp(p - offset, text, n))
+			return true;
+	}
+	return false;
 }
 
 const char *header_filter_scan(const struct header_filter *f, const char *p, const char *end)
 {
-	while (end - p >= 9) {
-		if (f->hit[key_of(p)] | f->hit[key_of(p + 2)] | f->hit[key_of(p + 4)] | f->hit[key_of(p + 6)])
-			return p;
-		p += 8;
+	const char *start = p;
+
+	for (; end - p >= 10; p += 8) {
+		uint8_t hit[4];
+
+		for (int i = 0; i < 4; i++)
+			hit[i] = f->first[hash_at(p + 2 * i)];
+		if (!(hit[0] | hit[1] | hit[2] | hit[3]))
+			continue;
+		for (int i = 0; i < 4; i++)
+			if (hit[i] && compare(f, hit[i], start, p + 2 * i, end))
+				return p + 2 * i;
 	}
-	for (; end - p >= 3; p++)
-		if (f->hit[key_of(p)])
+	for (; end - p >= 3; p++) {
+		size_t i = f->first[hash_bytes(p)];
+
+		if (i && compare(f, i, start, p, end))
 			return p;
+	}
 	return end;
 }
 
@@ -626,5 +712,6 @@ const struct header *header_of(const struct log_line *line)
 bool header_is_consequence(const struct header *h, const struct log_line *line)
 {
 	return h->role == HEADER_WITHIN &&
-	       (strcmp(h->text, "invalid opcode:") || pattern_find("invalid opcode: 0000", line->raw.p, line->raw.n, NULL));
+	       (strcmp(h->text, "invalid opcode:") ||
+		       pattern_find("invalid opcode: 0000", line->raw.p, line->raw.n, NULL));
 }

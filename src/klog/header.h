@@ -11,20 +11,29 @@
 #include "rule.h"
 
 /*
- * A first filter: three neighbouring bytes, at every second place, are looked up. A line with a header has
- * a hit. Made from the header table once per parser.
+ * A first filter over whole buffers: three neighbouring bytes at every second place are looked up
+ * in a table of what headers are made of; a hit is compared with the headers' texts. Made once
+ * per parser.
  */
 struct header_filter {
-	uint8_t hit[1 << 13];
+	uint8_t first[1 << 13]; /* by hash: 1 + index in entry, or 0 */
+	struct {
+		uint8_t header, offset,
+			next; /* which, how far into its text; the next of this hash */
+	} entry[128];
+	size_t n;
 };
 
 void header_filter_init(struct header_filter *f);
 
-/* The first place at or after p at which a header may be near, or end. */
+/* A place inside the first header text in [p, end), or end. Benign lines count. */
 const char *header_filter_scan(const struct header_filter *f, const char *p, const char *end);
 
 /* The header that makes this line start a report, or NULL. */
 const struct header *header_of(const struct log_line *line);
+
+/* All headers, in the order in which a line is compared with them. */
+const struct header *header_table(size_t *n);
 
 /* Whether the line may stand inside another report of the same context without starting its own. */
 bool header_is_consequence(const struct header *h, const struct log_line *line);

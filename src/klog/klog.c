@@ -2,8 +2,9 @@
 /*
  * The stream: bytes into lines, lines to the reports that are open, open reports to ready ones.
  *
- * A kernel report has no end mark that can be relied on, and other CPUs write in between. So a report
- * stays open, and takes the lines of its context, until enough has been seen after its start or klog_flush().
+ * A kernel report has no end mark that can be relied on, and other CPUs write in between. So a
+ * report stays open, and takes the lines of its context, until enough has been seen after its
+ * start or klog_flush().
  */
 #include "klog/klog.h"
 
@@ -17,30 +18,31 @@
 #include "report.h"
 
 #define CHUNK (64U << 10)
-#define HISTORY (8U << 10)    /* kept from before the unread bytes, for the lines before a report */
-#define LINE_CUT (32U << 10)  /* longer lines are taken in pieces */
+#define HISTORY (8U << 10) /* kept from before the unread bytes, for the lines before a report */
+#define LINE_CUT (32U << 10) /* longer lines are taken in pieces */
 #define OPEN_MAX_REPORTS 16
-#define REPORT_LINES 2500
-#define WINDOW (1U << 20)     /* bytes of log after its start at which a report is closed */
-#define NEAR_LINES 60	      /* what follows within so many of its lines is part of the same event */
+#define REPORT_LINES 5000
+#define WINDOW (1U << 20) /* bytes of log after its start at which a report is closed */
+#define NEAR_LINES 60 /* what follows within so many of its lines is part of the same event */
 #define LEAD_LINES 24
-#define LEAD_LINES_TASK 50    /* with caller ids they are surely the same task's */
+#define LEAD_LINES_TASK 50 /* with caller ids they are surely the same task's */
 
 struct pending {
 	struct pending *next;
 	struct report report;
 	const struct header *header;
+	const struct header *herald; /* what it began as, before the header took over */
 	uint64_t ctx;
 	char *text;
 	size_t len, cap;
-	size_t lead_len;  /* lines from before the header */
-	size_t own_end;	  /* end of the lines before another report started */
-	char *first;	  /* the first line as it came */
+	size_t lead_len; /* lines from before the header */
+	size_t own_end; /* end of the lines before another report started */
+	char *first; /* the first line as it came */
 	size_t first_len;
 	size_t lines;
-	bool second;	    /* another report has started */
-	bool skipping;	    /* a consequence is being told: nothing new */
-	bool all_cpus;	    /* other CPUs' stacks were asked for and belong to it */
+	bool second; /* another report has started */
+	bool skipping; /* a consequence is being told: nothing new */
+	bool all_cpus; /* other CPUs' stacks were asked for and belong to it */
 	bool closed;
 };
 
@@ -48,22 +50,25 @@ struct klog {
 	struct klog_options opt;
 	struct header_filter filter;
 	struct line_form form;
+	size_t formed; /* bytes of buf whose lines have shown their form */
 	char *buf;
 	size_t len, cap;
-	size_t done;	   /* bytes of buf that have been looked at */
-	uint64_t base;	   /* stream offset of buf[0] */
-	uint64_t newlines; /* in the stream before buf[0] */
+	size_t done; /* bytes of buf that have been looked at */
+	bool replayed; /* printk says that it repeats its last message */
+	uint64_t base; /* stream offset of buf[0] */
+	uint64_t newlines; /* in the stream before buf[counted] */
+	size_t counted;
 	struct pending *open[OPEN_MAX_REPORTS];
 	size_t nopen;
 	struct pending *head, **tail; /* all reports not handed out, in the order of their starts */
-	struct pending *out;	      /* handed out last */
+	struct pending *out; /* handed out last */
 };
 
 /* What a line means to the reports that are open. */
 struct meaning {
 	const struct log_line *line;
 	const struct header *header; /* it has one */
-	bool restarts;	   /* it starts another report, or tells of something else with a stack */
+	bool restarts; /* it starts another report, or tells of something else with a stack */
 	bool panic, circular, nmi, taint_note;
 };
 
@@ -76,7 +81,7 @@ int klog_new(struct klog **ret, const struct klog_options *opt)
 	if (opt)
 		k->opt = *opt;
 	if (!k->opt.max_text)
-		k->opt.max_text = 128U << 10;
+		k->opt.max_text = 256U << 10;
 	if (k->opt.max_text < 4U << 10)
 		k->opt.max_text = 4U << 10;
 	if (k->opt.max_text > 1U << 20)
@@ -140,6 +145,16 @@ static uint64_t count_newlines(const char *p, const char *end)
 	return count;
 }
 
+/* The number of the line that starts at a place in the buffer; places only grow. */
+static uint64_t line_number(struct klog *k, const char *at)
+{
+	if (at > k->buf + k->counted) {
+		k->newlines += count_newlines(k->buf + k->counted, at);
+		k->counted = (size_t)(at - k->buf);
+	}
+	return k->newlines + 1;
+}
+
 static int append(struct pending *p, const struct slice *s)
 {
 	size_t need = p->len + s->n + 2;
@@ -166,6 +181,7 @@ static int pending_close(struct klog *k, struct pending *p)
 	struct klog_report *out = &p->report.out;
 	struct report_text t = {
 		.header = p->header,
+		.herald = p->herald,
 		.lead = {p->text, p->lead_len},
 		.own = {p->text + p->lead_len, p->own_end - p->lead_len},
 		.all = {p->text + p->lead_len, p->len - p->lead_len},
@@ -180,7 +196,8 @@ static int pending_close(struct klog *k, struct pending *p)
 	p->closed = true;
 	for (size_t i = 0; i < k->nopen; i++) {
 		if (k->open[i] == p) {
-			memmove(&k->open[i], &k->open[i + 1], (k->nopen - i - 1) * sizeof(k->open[0]));
+			memmove(&k->open[i], &k->open[i + 1],
+				(k->nopen - i - 1) * sizeof(k->open[0]));
 			k->nopen--;
 			break;
 		}
@@ -188,22 +205,26 @@ static int pending_close(struct klog *k, struct pending *p)
 	return err;
 }
 
+/* How far back from a line the buffer surely reaches, however the input was cut into pieces. */
+static const char *history_start(const struct klog *k, const char *line_start)
+{
+	return line_start - k->buf > (ptrdiff_t)HISTORY ? line_start - HISTORY : k->buf;
+}
+
 /* The lines of the same context that stand right before a place in the buffer. */
 static int add_lead(struct klog *k, struct pending *p, const char *before)
 {
 	size_t max = context_is_task(p->ctx) ? LEAD_LINES_TASK : LEAD_LINES, n = 0;
-	const char *start = k->buf, *at = before;
+	const char *start = history_start(k, before), *at = before;
 	struct log_line lines[LEAD_LINES_TASK];
 	int err = 0;
 
-	if (before - start > (ptrdiff_t)HISTORY)
-		start = before - HISTORY;
 	while (n < max && at > start) {
 		const char *from = memrchr(start, '\n', (size_t)(at - 1 - start));
 		struct line_form form = k->form;
 		struct log_line *l = &lines[n];
 
-		if (!from && start != k->buf)
+		if (!from && (start != k->buf || k->base))
 			break;
 		from = from ? from + 1 : start;
 		line_parse(l, &form, k->opt.plain, from, (size_t)(at - 1 - from));
@@ -220,7 +241,8 @@ static int add_lead(struct klog *k, struct pending *p, const char *before)
 	return err;
 }
 
-static int pending_open(struct klog *k, const struct header *h, const struct log_line *l, const char *line_start)
+static int pending_open(
+	struct klog *k, const struct header *h, const struct log_line *l, const char *line_start)
 {
 	struct pending *p = calloc(1, sizeof(*p));
 	int err = -ENOMEM;
@@ -248,7 +270,7 @@ static int pending_open(struct klog *k, const struct header *h, const struct log
 	p->report.out.panicked = has(&l->raw, "Kernel panic - not syncing");
 	p->report.out.start = k->base + (uint64_t)(line_start - k->buf);
 	p->report.out.end = p->report.out.start + (uint64_t)(l->raw.p + l->raw.n - line_start);
-	p->report.out.line = k->newlines + count_newlines(k->buf, line_start) + 1;
+	p->report.out.line = line_number(k, line_start);
 	p->report.out.time_us = l->time_us;
 	if (k->nopen == OPEN_MAX_REPORTS)
 		err = pending_close(k, k->open[0]);
@@ -263,7 +285,10 @@ fail:
 	return err;
 }
 
-/* The line that a report of ours began with was only the herald of a common one: that takes its place. */
+/*
+ * The line that a report of ours began with was only the herald of a common one: that takes its
+ * place.
+ */
 static int take_over(struct pending *p, const struct header *h, const struct log_line *l)
 {
 	char *first = malloc(l->raw.n + 2);
@@ -275,23 +300,31 @@ static int take_over(struct pending *p, const struct header *h, const struct log
 	free(p->first);
 	p->first = first;
 	p->first_len = l->raw.n + 1;
+	p->herald = p->header;
 	p->header = h;
 	p->lead_len = p->len;
 	p->lines = 1;
 	p->second = p->skipping = false;
+	p->report.out.panicked |= has(&l->raw, "Kernel panic - not syncing");
 	if (append(p, &l->text))
 		return -ENOMEM;
 	p->own_end = p->len;
 	return 0;
 }
 
-/* Whether an open report's text ends where another one starts: without caller ids nothing tells them apart. */
+/*
+ * Whether an open report's text ends where another one starts: without caller ids nothing tells
+ * them apart.
+ */
 static bool shares_context(const struct pending *p)
 {
 	return p->ctx == CONTEXT_NONE || p->ctx == CONTEXT_CONSOLE;
 }
 
-/* A panic or a lock report after enough of a report is its consequence and would only hide its end. */
+/*
+ * A panic or a lock report after enough of a report is its consequence and would only hide its
+ * end.
+ */
 static bool is_aftermath(const struct pending *p, const struct meaning *m)
 {
 	size_t enough = has(&(struct slice){p->first, p->first_len}, "BUG: KMSAN:") ? 16 : 22;
@@ -333,8 +366,9 @@ static int feed(struct pending *p, const struct meaning *m)
 /* Panics that only end what an earlier report has told. */
 static bool panic_ends_report(const struct log_line *l)
 {
-	return pattern_find("Kernel panic - not syncing: {*panic_on_|Fatal |hung_task: |softlockup: |"
-			    "Hard LOCKUP|RCU Stall|Attempted to kill |Oops|kasan|KASAN|UBSAN|KFENCE}",
+	return pattern_find(
+		"Kernel panic - not syncing: {*panic_on_|Fatal |hung_task: |softlockup: |"
+		"Hard LOCKUP|RCU Stall|Attempted to kill |Oops|kasan|KASAN|UBSAN|KFENCE}",
 		l->raw.p, l->raw.n, NULL);
 }
 
@@ -349,10 +383,14 @@ static struct pending *open_in(struct klog *k, uint64_t ctx, size_t max_lines)
 /* Whether a line with a header belongs to a report that is open already. */
 static bool belongs(struct klog *k, const struct header *h, const struct log_line *l)
 {
+	/* SLUB's and the hung-task detector's details have a header's form. */
+	static const char details[] = "INFO: {Freed in|Allocated in|Object 0x|Slab 0x|"
+				      "task * is blocked on {a|an} }";
+
 	if (h->role == HEADER_KNOWN || !k->nopen)
 		return false;
-	if (pattern_find("INFO: {Freed in|Allocated in|Object 0x|Slab 0x}", l->raw.p, l->raw.n, NULL))
-		return open_in(k, l->ctx, NEAR_LINES); /* SLUB's details */
+	if (pattern_find(details, l->raw.p, l->raw.n, NULL))
+		return open_in(k, l->ctx, NEAR_LINES);
 	if (h->role == HEADER_OURS)
 		return open_in(k, l->ctx, (h->near ? h->near : NEAR_LINES) + 1);
 	if (!header_is_consequence(h, l) || !strncmp(h->text, "unregister", 10))
@@ -365,12 +403,13 @@ static bool belongs(struct klog *k, const struct header *h, const struct log_lin
 /* "Booting the kernel." is a reboot only if a kernel ran before. */
 static bool is_first_boot(const struct klog *k, const struct header *h, const char *line_start)
 {
-	const char *start = k->buf;
+	const char *start = history_start(k, line_start);
 
 	if (strcmp(h->text, "Booting the kernel."))
 		return false;
 	for (const char *p = line_start; p > start; p--)
-		if (p[-1] == '[' && (p - 1 == start || p[-2] == '\n') &&
+		if (p[-1] == '[' &&
+			(p - 1 == start ? start == k->buf && !k->base : p[-2] == '\n') &&
 			pattern_find("^[%-%d.%d]", p - 1, (size_t)(line_start - p), NULL))
 			return false;
 	return true;
@@ -411,6 +450,30 @@ static void understand(struct meaning *m, const struct log_line *l, const struct
 	m->taint_note = has(raw, "Disabling lock debugging due to kernel taint");
 }
 
+/*
+ * Learns the log's form from the lines right before one in the buffer, as clean lines are not
+ * parsed.
+ */
+static void learn_form(struct klog *k, const char *line_start)
+{
+	const char *p = history_start(k, line_start), *nl;
+	struct log_line l;
+
+	if (p < k->buf + k->formed) {
+		p = k->buf + k->formed;
+	} else if (p > k->buf || k->base) {
+		p = memchr(p, '\n', (size_t)(line_start - p));
+		p = p ? p + 1 : line_start;
+	}
+	for (; p < line_start; p = nl + 1) {
+		nl = memchr(p, '\n', (size_t)(line_start - p));
+		if (!nl)
+			break;
+		line_parse(&l, &k->form, k->opt.plain, p, (size_t)(nl - p));
+	}
+	k->formed = (size_t)(line_start - k->buf);
+}
+
 /* One line at [s, end) in the buffer. */
 static int take_line(struct klog *k, const char *s, const char *end)
 {
@@ -421,6 +484,7 @@ static int take_line(struct klog *k, const char *s, const char *end)
 	struct meaning m;
 	int err = 0;
 
+	learn_form(k, s);
 	line_parse(&l, &k->form, k->opt.plain, s, (size_t)(end - s));
 	if (header_filter_scan(&k->filter, s, end) < end)
 		h = header_of(&l);
@@ -442,9 +506,28 @@ static int take_line(struct klog *k, const char *s, const char *end)
 		if (p->own_end > before)
 			p->report.out.end = end_offset;
 	}
+	if (k->replayed && k->nopen)
+		h = NULL;
+	k->replayed = has(&l.text, "** replaying previous printk message **");
 	if (!err && h && !herald && !belongs(k, h, &l))
 		err = pending_open(k, h, &l, s);
 	return err ? err : close_finished(k, end_offset);
+}
+
+/*
+ * Takes a line in pieces. Of one that has no end yet, all but its last piece. Returns what is
+ * left of it.
+ */
+static const char *take_pieces(struct klog *k, const char *p, const char *end, bool ends, int *err)
+{
+	while (end - p > (ptrdiff_t)LINE_CUT && !*err) {
+		*err = take_line(k, p, p + LINE_CUT);
+		p += LINE_CUT;
+	}
+	if (!ends || *err)
+		return p;
+	*err = take_line(k, p, end);
+	return end;
 }
 
 /* Looks at the lines that are complete; with `all`, at the rest as well. */
@@ -452,29 +535,27 @@ static int take_lines(struct klog *k, bool all)
 {
 	const char *p = k->buf + k->done, *end = k->buf + k->len;
 	const char *last = p < end ? memrchr(p, '\n', (size_t)(end - p)) : NULL;
+	const char *whole = last ? last + 1 : p;
 	int err = 0;
 
-	if (!all && end - p < (ptrdiff_t)LINE_CUT && !last)
-		return 0;
-	if (!all && last)
-		end = last + 1;
-	while (p < end && !err) {
+	while (p < whole && !err) {
 		const char *from = p, *nl;
 
 		if (!k->nopen) {
-			const char *hit = header_filter_scan(&k->filter, p, end);
+			const char *hit = header_filter_scan(&k->filter, p, whole);
 
-			if (hit >= end) {
-				p = end;
+			if (hit == whole) {
+				p = whole;
 				break;
 			}
 			from = memrchr(p, '\n', (size_t)(hit - p));
 			from = from ? from + 1 : p;
 		}
-		nl = memchr(from, '\n', (size_t)(end - from));
-		err = take_line(k, from, nl ? nl : end);
-		p = nl ? nl + 1 : end;
+		nl = memchr(from, '\n', (size_t)(whole - from));
+		p = take_pieces(k, from, nl, true, &err) + 1;
 	}
+	if (!err && p < end)
+		p = take_pieces(k, p, end, all, &err);
 	k->done = (size_t)(p - k->buf);
 	return err;
 }
@@ -486,7 +567,9 @@ static void forget(struct klog *k)
 
 	if (!drop)
 		return;
-	k->newlines += count_newlines(k->buf, k->buf + drop);
+	line_number(k, k->buf + drop);
+	k->counted -= drop;
+	k->formed -= k->formed < drop ? k->formed : drop;
 	memmove(k->buf, k->buf + drop, k->len - drop);
 	k->base += drop;
 	k->len -= drop;
@@ -504,8 +587,6 @@ int klog_push(struct klog *k, const char *data, size_t len)
 		data += n;
 		len -= n;
 		err = take_lines(k, false);
-		if (!err && k->len - k->done >= LINE_CUT)
-			err = take_lines(k, false);
 		forget(k);
 		if (err)
 			return err;

@@ -50,7 +50,10 @@ static const char *clock_stamp(const char *p, const char *end, uint64_t *time_us
 	return p + 1;
 }
 
-/* dmesg -T, -d, -e and reltime: "[Sat Nov 21 01:52:27 2026]", "[<    0.000012>]", "[  +0.000003]". */
+/*
+ * dmesg -T, -d, -e and reltime: "[Sat Nov 21 01:52:27 2026]", "[<    0.000012>]", "[
+ * +0.000003]".
+ */
 static const char *other_stamp(const char *p, const char *end)
 {
 	const char *close;
@@ -148,7 +151,8 @@ static const char *kmsg_prefix(struct log_line *l, const char *p, const char *en
 		const char *q = who + 8;
 
 		if (q < semi && number(&q, semi, &id))
-			l->ctx = (who[7] == 'T' ? CONTEXT_TASK : CONTEXT_CPU) | (id & ~(3ULL << 62));
+			l->ctx =
+				(who[7] == 'T' ? CONTEXT_TASK : CONTEXT_CPU) | (id & ~(3ULL << 62));
 	}
 	return semi + 1;
 }
@@ -160,22 +164,24 @@ static const char *wall_clock(const char *p, const char *end)
 
 	if (end - p < 20)
 		return NULL;
-	if (p[0] >= 'A' && p[0] <= 'Z' && p[3] == ' ' && p[6] == ' ' && p[9] == ':' && p[12] == ':' &&
-		is_digit(p[5]) && is_digit(p[14])) {
-		space = memchr(p + 15, ' ', (size_t)(end - p - 15) < 12 ? (size_t)(end - p - 15) : 12);
+	if (p[0] >= 'A' && p[0] <= 'Z' && p[3] == ' ' && p[6] == ' ' && p[9] == ':' &&
+		p[12] == ':' && is_digit(p[5]) && is_digit(p[14])) {
+		space = memchr(
+			p + 15, ' ', (size_t)(end - p - 15) < 12 ? (size_t)(end - p - 15) : 12);
 		return space ? space + 1 : NULL;
 	}
 	if (p[0] == '2' && p[4] == '-' && p[7] == '-' && (p[10] == 'T' || p[10] == ' ') &&
 		p[13] == ':' && p[16] == ':') {
-		space = memchr(p + 17, ' ', (size_t)(end - p - 17) < 24 ? (size_t)(end - p - 17) : 24);
+		space = memchr(
+			p + 17, ' ', (size_t)(end - p - 17) < 24 ? (size_t)(end - p - 17) : 24);
 		return space ? space + 1 : NULL;
 	}
 	return NULL;
 }
 
 /*
- * Journal and syslog: "HOST kernel: text" behind the wall clock. Returns the text, p where the line is no
- * journal line, and marks it foreign if some other program is named.
+ * Journal and syslog: "HOST kernel: text" behind the wall clock. Returns the text, p where the
+ * line is no journal line, and marks it foreign if some other program is named.
  */
 static const char *journal_prefix(struct log_line *l, const char *p, const char *end)
 {
@@ -184,22 +190,23 @@ static const char *journal_prefix(struct log_line *l, const char *p, const char 
 
 	if (!host)
 		return p;
-	if (pattern_find("^{%n kernel: |%n %l.%l kernel: |kernel: }", host, (size_t)(end - host), &m)) {
+	if (p[19] == ',') { /* dmesg --time-format iso */
+		l->ctx = CONTEXT_CONSOLE;
+		return host;
+	}
+	if (pattern_find(
+		    "^{%n kernel: |%n %l.%l kernel: |kernel: }", host, (size_t)(end - host), &m)) {
 		l->ctx = CONTEXT_CONSOLE;
 		return m.end;
 	}
-	if (pattern_find("^%n %n{[%d]|}: ", host, (size_t)(end - host), NULL)) {
-		l->foreign = true;
-		return p;
-	}
-	if (p[0] != '2')
-		return p;
-	/* dmesg --time-format iso */
-	l->ctx = CONTEXT_CONSOLE;
-	return host;
+	l->foreign = pattern_find("^%n %n{[%d]|}: ", host, (size_t)(end - host), NULL);
+	return p;
 }
 
-/* journalctl -o short-monotonic: "[stamp] HOST kernel: text"; the same host names user programs' lines. */
+/*
+ * journalctl -o short-monotonic: "[stamp] HOST kernel: text"; the same host names user programs'
+ * lines.
+ */
 static const char *monotonic_prefix(
 	struct log_line *l, struct line_form *form, const char *p, const char *end)
 {
@@ -227,13 +234,14 @@ static const char *before_printk(const char *p, const char *end)
 	size_t n = (size_t)(end - p);
 
 	if (n > 3 && !memcmp(p, "** ", 3) &&
-		pattern_find("^** %d printk messages dropped ** ", p, n, &m))
+		pattern_find("^\\*\\* %d printk messages dropped \\*\\* ", p, n, &m))
 		p = m.end;
 	login = memmem(p, (size_t)(end - p) < 200 ? (size_t)(end - p) : 200, " login: ", 8);
 	if (login)
 		return login + 8;
 	if (p < end && *p >= 'a' && *p <= 'z' &&
-		pattern_find("^{kern|user|daemon|syslog|local%d}%-:%l%-: ", p, (size_t)(end - p), &m))
+		pattern_find(
+			"^{kern|user|daemon|syslog|local%d}%-:%l%-: ", p, (size_t)(end - p), &m))
 		return m.end;
 	return p;
 }
@@ -282,8 +290,11 @@ void line_parse(struct log_line *l, struct line_form *form, bool plain, const ch
 			return;
 		p = before_printk(p, end);
 		text = printk_prefix(l, p, end);
-		if (!text && l->ctx == CONTEXT_NONE)
+		if (!text && l->ctx == CONTEXT_NONE) {
+			text = level(s, end); /* printk.time=0 */
+			l->text = (struct slice){text, (size_t)(end - text)};
 			return;
+		}
 		if (!text)
 			text = p;
 	}

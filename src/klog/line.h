@@ -10,8 +10,8 @@
 #include "pattern.h"
 
 /*
- * Who printed a line: nobody is named (no prefix at all; or a prefix without caller id), or a task or CPU
- * as CONFIG_PRINTK_CALLER shows them, plus its number.
+ * Who printed a line: nobody is named (no prefix at all; or a prefix without caller id), or a
+ * task or CPU as CONFIG_PRINTK_CALLER shows them, plus its number.
  */
 #define CONTEXT_NONE 0ULL
 #define CONTEXT_CONSOLE 1ULL
@@ -29,17 +29,17 @@ static inline bool context_is_cpu(uint64_t ctx)
 }
 
 struct log_line {
-	struct slice raw;  /* without a trailing '\r' */
+	struct slice raw; /* without a trailing '\r' */
 	struct slice text; /* without prefix; of an unreliable frame, from the function on */
 	uint64_t ctx;
 	uint64_t time_us;
-	bool foreign;	   /* user space wrote it (journal or /dev/kmsg says so) */
+	bool foreign; /* user space wrote it (journal or /dev/kmsg says so) */
 	bool questionable; /* a stack frame that the unwinder does not vouch for */
 };
 
 /* What earlier lines showed of the log's form. Starts zeroed. */
 struct line_form {
-	bool kmsg;     /* /dev/kmsg records: lines that start with a space are properties */
+	bool kmsg; /* /dev/kmsg records: lines that start with a space are properties */
 	char host[64]; /* "[stamp] HOST kernel: text" was seen */
 };
 

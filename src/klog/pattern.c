@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES 1024
+#define LINE_MAX_BYTES 2048
 #define PATTERN_MAX 256
 #define CHOICES_MAX 40
 
@@ -13,8 +13,8 @@ struct matcher {
 	const char *pat;
 	const char *s;
 	size_t n;
-	uint8_t close[PATTERN_MAX];  /* for ( { |: where the group ends */
-	uint8_t group[PATTERN_MAX];  /* for ( and its ): which capture */
+	uint8_t close[PATTERN_MAX]; /* for ( { |: where the group ends */
+	uint8_t group[PATTERN_MAX]; /* for ( and its ): which capture */
 	uint8_t choice[PATTERN_MAX]; /* number of the choice made here, from 1 */
 	int ncap;
 	int nchoice;
@@ -24,7 +24,8 @@ struct matcher {
 
 static bool in_class(char class, unsigned char c)
 {
-	bool lower = c >= 'a' && c <= 'z', upper = c >= 'A' && c <= 'Z', digit = c >= '0' && c <= '9';
+	bool lower = c >= 'a' && c <= 'z', upper = c >= 'A' && c <= 'Z',
+	     digit = c >= '0' && c <= '9';
 
 	switch (class) {
 	case 'i':
@@ -171,13 +172,17 @@ static bool match_choice(struct matcher *m, size_t p, size_t s, size_t *end)
 
 	if (choice && (m->failed[choice - 1][s / 64] >> (s % 64) & 1))
 		return false;
-	ok = m->pat[p] == '(' || m->pat[p] == '{' ? match_group(m, p, s, end) : match_run(m, p, s, end);
+	ok = m->pat[p] == '(' || m->pat[p] == '{' ? match_group(m, p, s, end)
+						  : match_run(m, p, s, end);
 	if (!ok && choice)
 		m->failed[choice - 1][s / 64] |= 1ULL << (s % 64);
 	return ok;
 }
 
-/* The pattern from p on at place s of the line. Recurses at choices only, so no deeper than the pattern. */
+/*
+ * The pattern from p on at place s of the line. Recurses at choices only, so no deeper than the
+ * pattern.
+ */
 static bool match_at(struct matcher *m, size_t p, size_t s, size_t *end)
 {
 	for (;; p++) {
@@ -255,7 +260,8 @@ bool pattern_find(const char *pat, const char *s, size_t n, struct pattern_match
 		}
 		if (match_at(&m, 0, at, &end)) {
 			if (out) {
-				*out = (struct pattern_match){.start = s + at, .end = s + end, .ncap = m.ncap};
+				*out = (struct pattern_match){
+					.start = s + at, .end = s + end, .ncap = m.ncap};
 				memcpy(out->cap, m.cap, sizeof(out->cap));
 			}
 			return true;
@@ -266,8 +272,8 @@ bool pattern_find(const char *pat, const char *s, size_t n, struct pattern_match
 	return false;
 }
 
-bool pattern_find_line(const char *pat, const char *text, size_t n, struct pattern_match *m,
-		       struct slice *line)
+bool pattern_find_line(
+	const char *pat, const char *text, size_t n, struct pattern_match *m, struct slice *line)
 {
 	const char *lit = pat + (pat[0] == '^');
 	size_t lead = literal_lead(lit);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Line patterns, so that tables can say what a kernel line looks like. Matching takes time linear in the
- * line, whatever the pattern. A pattern is literal text, in which
+ * Line patterns, so that tables can say what a kernel line looks like. Matching takes time linear
+ * in the line, whatever the pattern. A pattern is literal text, in which
  *   *  ~      any run of bytes, as long / as short as possible
  *   (a|b)     captures; {a|b} does not; an alternative may be empty
  *   %i        1+ of A-Za-z0-9_          %g  the same and '.'
@@ -36,16 +36,19 @@ struct pattern_match {
 	int ncap; /* groups in the pattern */
 };
 
-/* The first match in a line (only its first 1024 bytes are looked at). m may be NULL. */
+/* The first match in a line (only its first 2048 bytes are looked at). m may be NULL. */
 bool pattern_find(const char *pat, const char *s, size_t n, struct pattern_match *m);
 
-/* The same over lines separated by '\n': the first line that matches. *line, if not NULL, gets it. */
-bool pattern_find_line(const char *pat, const char *text, size_t n, struct pattern_match *m,
-		       struct slice *line);
+/*
+ * The same over lines separated by '\n': the first line that matches. *line, if not NULL, gets
+ * it.
+ */
+bool pattern_find_line(
+	const char *pat, const char *text, size_t n, struct pattern_match *m, struct slice *line);
 
 /*
- * Function names against a NULL-ended list: each word is a substring, '^' and '$' tie it to the start and
- * the end, one '*' stands for any run.
+ * Function names against a NULL-ended list: each word is a substring, '^' and '$' tie it to the
+ * start and the end, one '*' stands for any run.
  */
 bool name_in(const char *const *words, const char *name, size_t n);
 

@@ -54,7 +54,8 @@ static void add_captures(struct finding *f, const struct pattern_match *m)
 }
 
 /* The rule's further patterns, in order. *start: where the first one matched. */
-static bool find_then(struct finding *f, const struct rule *rule, const struct slice *text, const char **start)
+static bool find_then(
+	struct finding *f, const struct rule *rule, const struct slice *text, const char **start)
 {
 	const char *from = text->p, *end = text->p + text->n;
 	struct pattern_match m;
@@ -83,41 +84,65 @@ static bool try_rule(struct finding *f, const struct rule *rule, const struct sl
 	if (rule->then[0] && !find_then(f, rule, text, &start))
 		return false;
 	if (rule->steps[0].kind != STEP_END)
-		f->complete = frames_find(&f->frames, rule, start, (size_t)(text->p + text->n - start));
+		f->complete =
+			frames_find(&f->frames, rule, start, (size_t)(text->p + text->n - start));
 	return true;
 }
 
-/*
- * The rule whose title comes first in the text; among several there, the table's first that has all its
- * parts. false: none; *partial is one that had its title only, or NULL.
- */
-static bool find_rule(struct finding *best, const struct rule *rules, const struct slice *text,
-	const struct rule **partial)
+/* The rules' titles on one line. Returns whether one is there; *partial as below. */
+static bool rule_of_line(struct finding *best, const struct header *h, const struct slice *line,
+	const struct slice *text, const struct rule **partial)
 {
-	const char *first = text->p + text->n;
-	struct pattern_match m;
-	struct finding f;
+	const char *first = line->p + line->n;
 	bool found = false;
 
-	*partial = NULL;
-	for (; rules && rules->title; rules++) {
+	for (const struct rule *rule = h->rules; rule && rule->title; rule++) {
+		struct pattern_match m;
+		struct finding f;
 		bool ok;
 
-		if (!pattern_find_line(rules->title, text->p, text->n, &m, NULL))
+		if (!pattern_find(rule->title, line->p, line->n, &m))
 			continue;
 		if (m.start > first || (m.start == first && found))
 			continue;
-		ok = try_rule(&f, rules, text, &m);
-		if (!ok && rules->title_spans)
+		ok = try_rule(&f, rule, text, &m);
+		if (!ok && rule->title_spans)
 			continue;
 		if (!*partial || m.start < first)
-			*partial = rules;
+			*partial = rule;
 		found = ok || (found && m.start == first);
 		first = m.start;
 		if (ok)
 			*best = f;
 	}
 	return found;
+}
+
+/*
+ * The rule whose title comes first in the text; among several there, the table's first that has
+ * all its parts. false: none; *partial is one that had its title only, or NULL.
+ */
+static bool find_rule(struct finding *best, const struct header *h, const struct slice *text,
+	const struct rule **partial)
+{
+	const char *p = text->p, *end = text->p + text->n, *hit, *nl;
+	size_t len = strlen(h->text);
+
+	*partial = NULL;
+	while (p < end && (hit = memmem(p, (size_t)(end - p), h->text, len))) {
+		const char *from = memrchr(p, '\n', (size_t)(hit - p));
+		struct slice line;
+
+		from = from ? from + 1 : p;
+		nl = memchr(hit, '\n', (size_t)(end - hit));
+		line = (struct slice){from, (size_t)((nl ? nl : end) - from)};
+		if (rule_of_line(best, h, &line, text, partial))
+			return true;
+		if (*partial)
+			return false;
+		p = nl ? nl + 1 : end;
+	}
+	return false;
 }
 
 static int add_title(struct string_set *set, struct title *t, const char *except)
@@ -127,8 +152,8 @@ static int add_title(struct string_set *set, struct title *t, const char *except
 }
 
 /*
- * The alternatives, with the frames as titles have them and, as reports of the same bug may come from
- * another kernel or machine, with the syscall prefix as it stands and partly cut.
+ * The alternatives, with the frames as titles have them and, as reports of the same bug may come
+ * from another kernel or machine, with the syscall prefix as it stands and partly cut.
  */
 static int add_alternatives(struct string_set *alt, const struct finding *f, const char *title)
 {
@@ -181,8 +206,12 @@ static bool holds(const struct slice *s, const char *what)
 	return memmem(s->p, s->n, what, strlen(what));
 }
 
-/* Whether the report is cut off or mixed with other output. raw is the title before normalisation. */
-static bool is_corrupted(const struct finding *f, const struct title *raw, const struct report_text *t)
+/*
+ * Whether the report is cut off or mixed with other output. raw is the title before
+ * normalisation.
+ */
+static bool is_corrupted(
+	const struct finding *f, const struct title *raw, const struct report_text *t)
 {
 	if (holds(&t->all, "serialport: VM disconnected."))
 		return true;
@@ -199,17 +228,40 @@ static bool is_corrupted(const struct finding *f, const struct title *raw, const
 static bool is_suppressed(const struct report_text *t)
 {
 	static const char *const patterns[] = {
-		"panic: *cannot allocate memory", "panic: failed to start executor binary",
-		"panic: executor failed: pthread_create failed", "panic: failed to create temp dir",
-		"fatal error: {runtime: |}{out of memory|cannot allocate memory}", "fatal error: newosproc",
-		"fatal error: unexpected signal during runtime execution", "signal SIGBUS: bus error",
+		"panic: *cannot allocate memory",
+		"panic: failed to start executor binary",
+		"panic: executor failed: pthread_create failed",
+		"panic: failed to create temp dir",
+		"fatal error: {runtime: |}{out of memory|cannot allocate memory}",
+		"fatal error: newosproc",
+		"fatal error: unexpected signal during runtime execution",
+		"signal SIGBUS: bus error",
 		"INIT: PANIC: segmentation violation!",
 	};
 
+	if (!holds(&t->own, "panic: ") && !holds(&t->own, "PANIC: ") &&
+		!holds(&t->own, "fatal error: ") && !holds(&t->own, "SIGBUS"))
+		return false;
 	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)
 		if (pattern_find_line(patterns[i], t->own.p, t->own.n, NULL, NULL))
 			return true;
 	return false;
+}
+
+/* What the report in the lead would have been called. */
+static int add_herald(struct report *r, const struct report_text *t)
+{
+	struct report_text lead = {.header = t->herald, .own = t->lead, .all = t->lead};
+	struct report h = {.title = NULL};
+	int err;
+
+	if (!t->herald || !holds(&t->lead, t->herald->text))
+		return 0;
+	err = report_describe(&h, &lead);
+	if (!err && strcmp(h.title, r->title))
+		err = string_set_add(&r->alt, h.title, strlen(h.title));
+	report_release(&h);
+	return err;
 }
 
 static int by_name(const void *a, const void *b)
@@ -223,7 +275,8 @@ static int publish(struct report *r, const struct finding *f, struct title *titl
 	struct slice frame = title_frame(title);
 
 	if (f->rule && f->rule->keep_wording)
-		frame = (struct slice){f->frames.f[0].name, f->frames.n ? strlen(f->frames.f[0].name) : 0};
+		frame = (struct slice){
+			f->frames.f[0].name, f->frames.n ? strlen(f->frames.f[0].name) : 0};
 	r->title = strndup(title->s, title->n);
 	r->frame = strndup(frame.p, frame.n);
 	if (!r->title || !r->frame)
@@ -243,7 +296,7 @@ int report_describe(struct report *r, const struct report_text *t)
 	const struct rule *partial;
 	int err;
 
-	if (!find_rule(&f, t->header->rules, text, &partial))
+	if (!find_rule(&f, t->header, text, &partial))
 		f = (struct finding){.rule = NULL};
 	if (f.rule && !f.rule->keep_wording) {
 		for (size_t i = 0; i < f.frames.n; i++)
@@ -254,7 +307,8 @@ int report_describe(struct report *r, const struct report_text *t)
 	}
 	r->out.crash = t->header->role != HEADER_KNOWN;
 	r->out.kind = f.rule ? f.rule->kind : partial ? partial->kind : t->header->kind;
-	r->out.corrupted = r->out.crash && (is_corrupted(&f, &title, t) || (!f.rule && partial));
+	r->out.corrupted = r->out.crash && (is_corrupted(&f, &title, t) ||
+						   (!f.rule && partial && !partial->keep_wording));
 	r->out.suppressed = r->out.crash && is_suppressed(t);
 	title_normalise(&title);
 	err = publish(r, &f, &title);
@@ -262,6 +316,8 @@ int report_describe(struct report *r, const struct report_text *t)
 		err = add_alternatives(&r->alt, &f, r->title);
 	if (!err && r->out.crash)
 		err = mm_detail(&r->alt, r->title, t);
+	if (!err)
+		err = add_herald(r, t);
 	if (err)
 		return err;
 	if (r->alt.n)

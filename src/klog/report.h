@@ -21,10 +21,12 @@ void string_set_free(struct string_set *set);
 
 struct report_text {
 	const struct header *header;
+	const struct header *herald; /* of a report in the lead that this one ended, or NULL */
 	struct slice lead; /* lines from before it */
-	struct slice own;  /* its lines, up to where another report starts */
-	struct slice all;  /* its lines and what came after in the same context */
-	struct slice first; /* its first line with prefix, for texts in which prefixes are mixed up */
+	struct slice own; /* its lines, up to where another report starts */
+	struct slice all; /* its lines and what came after in the same context */
+	struct slice
+		first; /* its first line with prefix, for texts in which prefixes are mixed up */
 };
 
 /* A finished report and the memory behind it. */

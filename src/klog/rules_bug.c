@@ -4,7 +4,8 @@
 
 #include "pattern.h"
 
-#define KASAN_BAD_FREE "BUG: KASAN: {double-free or invalid-free|double-free|invalid-free} in " PAT_FUNC
+#define KASAN_BAD_FREE \
+	"BUG: KASAN: {double-free or invalid-free|double-free|invalid-free} in " PAT_FUNC
 #define KFENCE_ANY "BUG: KFENCE: {invalid |out-of-bounds |use-after-free |memory |}%w in " PAT_FUNC
 #define KMSAN_ORIGIN "{Local variable * created at:|Uninit was created at:}"
 #define LOCKS_KEPT "leaving the kernel with locks still held"
@@ -16,7 +17,8 @@ const struct rule rules_bug[] = {
 		.then = {"BUG: KASAN: (%w) in " PAT_FUNC, "(Read|Write) {of size|at addr} %x"},
 		.name = "KASAN: $1 $3 in $F",
 		.alt = {"bad-access in $F"},
-		.steps = {{STEP_LINE, "BUG: KASAN: %w in " PAT_FUNC}, {STEP_CALL, NULL}, {STEP_TRACE, NULL}},
+		.steps = {{STEP_LINE, "BUG: KASAN: %w in " PAT_FUNC}, {STEP_CALL, NULL},
+			{STEP_TRACE, NULL}},
 		.skip = SKIP("kernel_fault", "tag_check", "mem_abort", "^el1_", "^el1h_"),
 		.kind = "KASAN",
 	},
@@ -59,7 +61,10 @@ const struct rule rules_bug[] = {
 		.name = "KMSAN: $1 in $F",
 		.alt = {"bad-access in $F"},
 		.steps = {{STEP_TRACE, NULL}, {STEP_LINE, KMSAN_ORIGIN}, {STEP_TRACE, NULL}},
-		/* Generic netlink and encryption code is where such a value is met, not where it is from. */
+		/*
+		 * Generic netlink and encryption code is where such a value is met, not where it
+		 * is from.
+		 */
 		.skip = SKIP("alloc_skb", "netlink_ack", "netlink_rcv_skb", "_encrypt$", "^crypto_",
 			"^cipher_", "^drbg_", "^rng_"),
 		.kind = "KMSAN",
@@ -105,7 +110,8 @@ const struct rule rules_bug[] = {
 	/* Faults. */
 	{
 		.title = "BUG: {unable to handle kernel paging request|"
-			 "unable to handle page fault for address|Unable to handle kernel data access}",
+			 "unable to handle page fault for address|Unable to handle kernel data "
+			 "access}",
 		.name = "BUG: unable to handle kernel paging request in $F",
 		.alt = {"bad-access in $F"},
 		.steps = STEPS_IP_TRACE,
@@ -194,7 +200,8 @@ const struct rule rules_bug[] = {
 		.title = "BUG: using (%i)\\(\\) in preemptible",
 		.name = "BUG: using $1() in preemptible code in $F",
 		.steps = STEPS_TRACE,
-		.skip = SKIP("dump_stack", "preemption", "preempt", "debug_", "processor_id", "this_cpu"),
+		.skip = SKIP("dump_stack", "preemption", "preempt", "debug_", "processor_id",
+			"this_cpu"),
 		.kind = "atomic-sleep",
 	},
 	{
@@ -219,6 +226,17 @@ const struct rule rules_bug[] = {
 		.traceless = true,
 	},
 
+	{
+		/* Since 6.8. The worker's name is in the line. */
+		.title = "BUG: workqueue leaked atomic, lock or RCU",
+		.then = {"BUG: workqueue leaked atomic, lock or RCU",
+			"{last function: |workfn=}(%i)$"},
+		.name = "BUG: workqueue leaked lock or atomic in $1",
+		.kind = "BUG-other",
+		.traceless = true,
+		.keep_wording = true,
+	},
+
 	/* Memory management. */
 	{
 		.title = "BUG: Bad rss-counter state",
@@ -237,9 +255,9 @@ const struct rule rules_bug[] = {
 		.title = "BUG: Bad page (state|cache)",
 		.name = "BUG: Bad page $1 in $F",
 		.steps = {{STEP_LINE, "page last allocated"}, {STEP_TRACE, NULL}},
-		.skip = SKIP("free_page", "put_page", "get_page", "update_page", "release_page", "free_unref",
-			"^folio", "^_folio", "^__folio", "^___folio", "truncate_inode_pages", "page_frag_free",
-			"alloc", "vmap", "page_owner"),
+		.skip = SKIP("free_page", "put_page", "get_page", "update_page", "release_page",
+			"free_unref", "^folio", "^_folio", "^__folio", "^___folio",
+			"truncate_inode_pages", "page_frag_free", "alloc", "vmap", "page_owner"),
 		.kind = "bad-page",
 	},
 	{
@@ -251,8 +269,9 @@ const struct rule rules_bug[] = {
 		.title = "BUG: memory leak",
 		.name = "memory leak in $F",
 		.steps = {{STEP_LINE, "backtrace{ \\(crc {%x|}\\)|}:"}, {STEP_TRACE, NULL}},
-		.skip = SKIP("kmemleak", "mmap", "kmem", "slab", "alloc", "create_object", "idr_get",
-			"list_lru_init", "kasprintf", "kvasprintf", "pcpu_create", "strdup", "strndup", "memdup"),
+		.skip = SKIP("kmemleak", "mmap", "kmem", "slab", "alloc", "create_object",
+			"idr_get", "list_lru_init", "kasprintf", "kvasprintf", "pcpu_create",
+			"strdup", "strndup", "memdup"),
 		.kind = "memory-leak",
 	},
 	{

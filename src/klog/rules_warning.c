@@ -16,8 +16,8 @@ const struct rule rules_warning[] = {
 		.title = "WARNING: *lib/debugobjects.c* {debug_print|debug_check|at}",
 		.name = "WARNING: ODEBUG bug in $F",
 		STEPS_WARN,
-		.skip = SKIP("debug_", "rcu", "hrtimer_", "timer_", "work_", "percpu_", "vunmap", "vfree",
-			"__free_", "debug_check", "kobject_"),
+		.skip = SKIP("debug_", "rcu", "hrtimer_", "timer_", "work_", "percpu_", "vunmap",
+			"vfree", "__free_", "debug_check", "kobject_"),
 		.kind = "WARNING",
 	},
 	{
@@ -72,8 +72,8 @@ const struct rule rules_warning[] = {
 		.title = "WARNING: * usb_submit_urb",
 		.name = "WARNING in $F/usb_submit_urb",
 		STEPS_WARN,
-		.skip = SKIP("usb_submit_urb", "usb_start_wait_urb", "usb_bulk_msg", "usb_interrupt_msg",
-			"usb_control_msg"),
+		.skip = SKIP("usb_submit_urb", "usb_start_wait_urb", "usb_bulk_msg",
+			"usb_interrupt_msg", "usb_control_msg"),
 		.kind = "WARNING",
 	},
 
@@ -111,7 +111,8 @@ const struct rule rules_warning[] = {
 		.name = "possible deadlock in $F",
 		.steps = {{STEP_LINE, AT_FUNC}, {STEP_LINE, AT_FUNC}, {STEP_TRACE, NULL}},
 		/* These take locks on behalf of a work item; the bug is the item's. */
-		.skip = SKIP("process_one_work", "flush_workqueue", "drain_workqueue", "destroy_workqueue"),
+		.skip = SKIP("process_one_work", "flush_workqueue", "drain_workqueue",
+			"destroy_workqueue"),
 		.kind = "lockdep",
 	},
 	{
@@ -193,7 +194,8 @@ const struct rule rules_warning[] = {
 		.traceless = true,
 	},
 	{
-		.title = "WARNING: kernel stack {regs * has bad 'bp'|frame pointer * has bad} value",
+		.title =
+			"WARNING: kernel stack {regs * has bad 'bp'|frame pointer * has bad} value",
 		.name = "WARNING: kernel stack regs has bad value",
 		.kind = "WARNING",
 		.traceless = true,

@@ -24,7 +24,9 @@ void title_fill(struct title *t, const char *template, const struct slice *cap, 
 	t->n = 0;
 	t->s[0] = 0;
 	for (const char *p = template; *p; p++) {
-		size_t frame = p[0] == '$' ? (size_t)(p[1] == 'F' ? 0 : p[1] == 'G' ? 1 : FRAMES_MAX)
+		size_t frame = p[0] == '$' ? (size_t)(p[1] == 'F'   ? 0
+						      : p[1] == 'G' ? 1
+								    : FRAMES_MAX)
 					   : FRAMES_MAX;
 
 		if (*p != '$') {
@@ -74,8 +76,8 @@ bool title_is_mixed(const struct title *t)
 }
 
 /*
- * One kind of replacement: if something to replace starts at p, its length, and what it becomes. `start`
- * is the string's first byte, so that the byte before p can be looked at.
+ * One kind of replacement: if something to replace starts at p, its length, and what it becomes.
+ * `start` is the string's first byte, so that the byte before p can be looked at.
  */
 typedef size_t (*finder)(const char *start, const char *p, const char *end, const char **with);
 
@@ -262,7 +264,14 @@ static void sanitise(struct title *t)
 void title_normalise(struct title *t)
 {
 	static const finder finders[] = {
-		fuzzer_task, address, ip_address, line_number, offsets, cpu_number, lone_number, long_number,
+		fuzzer_task,
+		address,
+		ip_address,
+		line_number,
+		offsets,
+		cpu_number,
+		lone_number,
+		long_number,
 	};
 
 	for (size_t i = 0; i < sizeof(finders) / sizeof(finders[0]); i++)

@@ -29,8 +29,8 @@ void title_fill(struct title *t, const char *template, const struct slice *cap, 
 bool title_is_mixed(const struct title *t);
 
 /*
- * Addresses become ADDR, numbers NUM, CPU#3 CPU, file positions LINE, func+0x1/0x2 func; control bytes,
- * repeated spaces and what is beyond TITLE_LEN go.
+ * Addresses become ADDR, numbers NUM, CPU#3 CPU, file positions LINE, func+0x1/0x2 func; control
+ * bytes, repeated spaces and what is beyond TITLE_LEN go.
  */
 void title_normalise(struct title *t);
 
