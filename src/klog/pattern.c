@@ -8,6 +8,12 @@
 #define PATTERN_MAX 256
 #define CHOICES_MAX 40
 
+/* Ends of a run after which the rest of the pattern is known to fail: first..last. */
+struct tried {
+	bool any;
+	size_t first, last;
+};
+
 /* A pattern's structure, and the states (choice, position) that are known to fail. */
 struct matcher {
 	const char *pat;
@@ -19,6 +25,7 @@ struct matcher {
 	int ncap;
 	int nchoice;
 	struct slice cap[PATTERN_CAPS];
+	struct tried tried[CHOICES_MAX + 1];
 	uint64_t failed[CHOICES_MAX][LINE_MAX_BYTES / 64 + 1];
 };
 
@@ -139,29 +146,32 @@ static bool match_group(struct matcher *m, size_t p, size_t s, size_t *end)
 	return false;
 }
 
-/* A run of bytes from s on (token of toklen bytes at p), longest or shortest first. */
+/*
+ * A run of bytes from s on (token at p), longest or shortest first. Where a run of the same end
+ * has failed before, only its new ends are tried, so that all runs of a token together take
+ * linear time.
+ */
 static bool match_run(struct matcher *m, size_t p, size_t s, size_t *end)
 {
 	char token = m->pat[p];
 	char class = token == '%' ? m->pat[p + 1] : 0;
-	size_t toklen = class ? 2 : 1;
-	size_t least = class && class != '-' ? 1 : 0;
-	size_t most = 0;
+	size_t next = p + (class ? 2 : 1);
+	size_t first = s + (class && class != '-' ? 1 : 0), last = s, stop;
+	struct tried *tried = &m->tried[m->choice[p]];
 
 	if (class)
-		while (s + most < m->n && in_class(class, (unsigned char)m->s[s + most]))
-			most++;
+		while (last < m->n && in_class(class, (unsigned char)m->s[last]))
+			last++;
 	else
-		most = m->n - s;
-	if (token == '~') {
-		for (size_t len = least; len <= most; len++)
-			if (match_at(m, p + toklen, s + len, end))
-				return true;
+		last = m->n;
+	if (first > last)
 		return false;
-	}
-	for (size_t len = most + 1; len-- > least;)
-		if (match_at(m, p + toklen, s + len, end))
+	stop = tried->any && tried->last == last && tried->first <= last ? tried->first : last + 1;
+	for (size_t i = 0; first + i < stop; i++)
+		if (match_at(m, next, token == '~' ? first + i : stop - 1 - i, end))
 			return true;
+	if (stop > first)
+		*tried = (struct tried){true, first, last};
 	return false;
 }
 
