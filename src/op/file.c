@@ -164,14 +164,18 @@ static void hold(uint32_t ns)
 		clock_relax();
 }
 
-/* The range that the call cuts off. */
+/*
+ * The range that the call cuts off. "half" means whole PMDs, for shmem maps a huge page that the end lies in whole, and
+ * what is beyond the end can be touched there (mm/truncate.c, try_folio_split_or_unmap).
+ */
 static struct op_span cut_off(const struct op_env *e, const struct op_call *c)
 {
 	struct op_span s = op_range(e, c);
 	uint32_t half = s.slot->pages / 2;
+	uint32_t unit = s.slot->granule > 1 ? s.slot->granule : s.slot->pmd_pages;
 
 	if (c->arg[TRUNCATE_ARG_HOW] == TRUNCATE_HALF) {
-		s.page = half - half % s.slot->granule;
+		s.page = half - half % unit;
 		s.pages = s.slot->pages - s.page;
 	}
 	return s;

@@ -558,6 +558,10 @@ static void only_a_shrink_to_half_is_sure_of_sigbus_and_never_on_hugetlb(void **
 	assert_int_equal(eff[0].kinds, EFFECT_ZERO | EFFECT_BUS | EFFECT_BUS_SURE);
 	assert_int_equal(eff[0].page, f.slot[MEMFD].pages / 2);
 	assert_int_equal(eff[0].page + eff[0].pages, f.slot[MEMFD].pages);
+	c.arg[0] = DISK; /* 3 MiB: half of it lies within a huge page */
+	assert_int_equal(effects_of(&f, &c, eff), 1);
+	assert_int_equal(eff[0].page, 0);
+	assert_int_equal(eff[0].pages, f.slot[DISK].pages);
 	c.arg[0] = HUGETLB;
 	assert_int_equal(effects_of(&f, &c, eff), 1);
 	assert_int_equal(eff[0].kinds, EFFECT_ZERO | EFFECT_BUS);
