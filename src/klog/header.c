@@ -420,7 +420,7 @@ static const struct header headers[] = {
 		.text = "WARNING:",
 		.rules = rules_warning,
 		.kind = "WARNING",
-		/* What is said of configuration, firmware and mitigations at boot, and by user space. */
+		/* Said of configuration, firmware and mitigations at boot, and by user space. */
 		BENIGN("WARNING: /etc/ssh/moduli does not exist, using fixed modulus",
 			"WARNING: workqueue cpumask: online intersect > possible intersect",
 			"WARNING: {T|t}he mand mount option",

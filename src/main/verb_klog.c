@@ -70,8 +70,8 @@ out:
 
 static int print_plain(const struct klog_report *r, bool with_text)
 {
-	printf("%llu: %s%s%s\n", (unsigned long long)r->line, r->title, r->corrupted ? " [corrupted]" : "",
-		r->panicked ? " [panicked]" : "");
+	printf("%llu: %s%s%s\n", (unsigned long long)r->line, r->title,
+		r->corrupted ? " [corrupted]" : "", r->panicked ? " [panicked]" : "");
 	for (size_t i = 0; i < r->nalt; i++)
 		printf("\talso %s\n", r->alt[i]);
 	if (with_text) {

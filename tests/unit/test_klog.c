@@ -106,7 +106,7 @@ static void any_split_of_the_bytes_gives_the_same(void **state)
 {
 	static const char log[] =
 		"junk\n" FAULT_X86 "[  11.0][ T78] WARNING: CPU: 0 PID: 78 at mm/huge_memory.c:3 "
-				   "split_huge_page_to_list+0x1/0x2\n"
+		"split_huge_page_to_list+0x1/0x2\n"
 		"[  11.1][ T78] RIP: 0010:split_huge_page_to_list+0x1/0x2\n"
 		"[  11.2][ T78] Call Trace:\n[  11.3][ T78]  deferred_split_scan+0x1/0x2\n"
 		"[  11.4][ T78]  x+0x1/0x2";
@@ -356,8 +356,8 @@ static void both_wordings_of_a_warning_are_read(void **state)
 		"WARNING: CPU: 1 PID: 2 at mm/huge_memory.c:3 folio_split+0x1/0x2\n",
 		"WARNING: mm/huge_memory.c:3 at folio_split+0x1/0x2, CPU#1: x/2\n",
 		"WARNING: mm/huge_memory.c:3 at 0x0, CPU#1: x/2\n",
-		"WARNING: [folio_test_large(folio)] mm/huge_memory.c:3 at folio_split+0x1/0x2, "
-		"CPU#1: x/2\n",
+		"WARNING: [is_large(folio)] mm/huge_memory.c:3 at folio_split+0x1/0x2, CPU#1: "
+		"x/2\n",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(firsts); i++) {
@@ -366,7 +366,7 @@ static void both_wordings_of_a_warning_are_read(void **state)
 		snprintf(log, sizeof(log), "%s%s", firsts[i], REST);
 		expect(log, "WARNING in folio_split|folio_split|WARNING|\n");
 		if (i == 3)
-			expect_alt(log, "WARNING in folio_split: folio_test_large(folio)");
+			expect_alt(log, "WARNING in folio_split: is_large(folio)");
 	}
 }
 
