@@ -356,8 +356,7 @@ static void both_wordings_of_a_warning_are_read(void **state)
 		"WARNING: CPU: 1 PID: 2 at mm/huge_memory.c:3 folio_split+0x1/0x2\n",
 		"WARNING: mm/huge_memory.c:3 at folio_split+0x1/0x2, CPU#1: x/2\n",
 		"WARNING: mm/huge_memory.c:3 at 0x0, CPU#1: x/2\n",
-		"WARNING: [is_large(folio)] mm/huge_memory.c:3 at folio_split+0x1/0x2, CPU#1: "
-		"x/2\n",
+		"WARNING: [is_large(folio)] mm/a.c:3 at folio_split+0x1/0x2, CPU#1: x/2\n",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(firsts); i++) {
