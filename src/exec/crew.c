@@ -93,13 +93,18 @@ fail:
 	return r;
 }
 
+void crew_release_slots(struct crew *c)
+{
+	for (unsigned int i = 0; i < c->ctl->nslots; i++)
+		slot_close(&c->ctl->slot[i]);
+}
+
 void crew_free(struct crew *c)
 {
 	if (!c)
 		return;
 	if (c->ctl) {
-		for (unsigned int i = 0; i < c->ctl->nslots; i++)
-			slot_close(&c->ctl->slot[i]);
+		crew_release_slots(c);
 		munmap(c->ctl, c->ctl_size);
 	}
 	free(c);

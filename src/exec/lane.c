@@ -3,6 +3,7 @@
 #include "barrier.h"
 #include "overlap.h"
 #include "base/clock.h"
+#include "base/rng.h"
 
 #include <errno.h>
 #include <numaif.h>
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum { STREAM_POPULATE = 2000, POPULATE_PMDS = 8 };
 enum { POOL_WAIT_NS = 2000000000 };
 enum { RELEASE_NS = 3000, RELEASE_ASLEEP_NS = 60000 }; /* from the decision to the round's deadline */
 
@@ -292,11 +294,33 @@ static void map_process(struct lane *l)
 	}
 }
 
+/*
+ * Three slots of four begin an epoch with huge pages in their first PMDs: a first touch of each is what makes a huge page,
+ * and once a PMD is split only a new mapping or a collapse brings it back.
+ */
+static void populate(struct lane *l)
+{
+	struct crew_ctl *ctl = l->ex->ctl;
+	struct rng r;
+
+	rng_init(&r, l->ex->plan->seed, ctl->index, STREAM_POPULATE + l->env.proc, atomic_load(&ctl->round));
+	for (unsigned int i = 0; i < ctl->nslots; i++) {
+		const struct slot *s = &ctl->slot[i];
+		uint32_t most = POPULATE_PMDS * (s->granule > s->pmd_pages ? s->granule : s->pmd_pages);
+
+		if (s->present && rng_below(&r, 4))
+			cells_touch(&l->cells, i, (unsigned int)rng_below(&r, s->nviews), 0,
+				s->pages < most ? s->pages : most, ctl->space[i].cells_per_chunk, CELL_WRITE);
+	}
+}
+
 static void phase_map(struct lane *l)
 {
 	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
-	if (l->first_of_proc)
-		map_process(l);
+	if (!l->first_of_proc)
+		return;
+	map_process(l);
+	populate(l);
 }
 
 static void phase_sweep(struct lane *l)

@@ -235,6 +235,13 @@ static void tune_ftruncate(struct op_call *c, struct rng *r)
 	c->arg[TRUNCATE_ARG_HOW] = how[rng_below(r, sizeof(how))];
 }
 
+static bool undo_ftruncate(const struct op_call *c, struct op_call *ret)
+{
+	*ret = *c;
+	ret->arg[TRUNCATE_ARG_HOW] = TRUNCATE_GROW;
+	return c->arg[TRUNCATE_ARG_HOW] == TRUNCATE_SHRINK;
+}
+
 static const struct op_errno errnos_ftruncate[] = {
 	{EINVAL, WHEN_UNALIGNED}, /* hugetlbfs_setattr */
 	{ENOSPC, WHEN_FILE}, /* metadata of a full filesystem */
@@ -253,5 +260,5 @@ const struct op op_ftruncate = {
 	.errnos = errnos_ftruncate,
 	.run = run_ftruncate,
 	.effects = effects_ftruncate,
-	.tune = tune_ftruncate,
+	.tune = tune_ftruncate,	.undo = undo_ftruncate,
 };

@@ -48,6 +48,16 @@ static const struct op_errno errnos_flags[] = {
 	{0, 0},
 };
 
+static bool undo_nohugepage(const struct op_call *c, struct op_call *ret)
+{
+	return op_undo_range("madvise_hugepage", c, ret);
+}
+
+static bool undo_dontfork(const struct op_call *c, struct op_call *ret)
+{
+	return op_undo_range("madvise_dofork", c, ret);
+}
+
 const struct op op_madvise_hugepage = {
 	.name = "madvise_hugepage",
 	.help = "MADV_HUGEPAGE: wants huge pages",
@@ -73,7 +83,7 @@ const struct op op_madvise_nohugepage = {
 	.args = range_args,
 	.errnos = errnos_flags,
 	.run = run_nohugepage,
-	.effects = effects_flags,
+	.effects = effects_flags,	.undo = undo_nohugepage,
 };
 
 const struct op op_madvise_dontfork = {
@@ -85,7 +95,7 @@ const struct op op_madvise_dontfork = {
 	.args = range_args,
 	.errnos = errnos_flags,
 	.run = run_dontfork,
-	.effects = effects_flags,
+	.effects = effects_flags,	.undo = undo_dontfork,
 };
 
 const struct op op_madvise_dofork = {

@@ -51,7 +51,7 @@ const struct op op_mlock = {
 	.args = range_args,
 	.errnos = errnos_lock,
 	.run = run_mlock,
-	.effects = effects_lock,
+	.effects = effects_lock,	.undo = op_undo_by_munlock,
 };
 
 enum { LOCK_ARG_HOW = 4 };
@@ -87,7 +87,7 @@ const struct op op_mlock2 = {
 	.args = mlock2_args,
 	.errnos = errnos_lock,
 	.run = run_mlock2,
-	.effects = effects_lock,
+	.effects = effects_lock,	.undo = op_undo_by_munlock,
 };
 
 static long run_munlock(struct op_env *e, const struct op_call *c)
@@ -159,6 +159,14 @@ static const struct op_errno errnos_mlockall[] = {
 	{0, 0},
 };
 
+static bool undo_mlockall(const struct op_call *c, struct op_call *ret)
+{
+	int number = op_find("munlockall");
+
+	*ret = (struct op_call){.op = (uint8_t)number};
+	return number >= 0;
+}
+
 const struct op op_mlockall = {
 	.name = "mlockall",
 	.help = "locks all that the executor has mapped",
@@ -169,7 +177,7 @@ const struct op op_mlockall = {
 	.args = all_args,
 	.errnos = errnos_mlockall,
 	.run = run_mlockall,
-	.effects = effects_mlockall,
+	.effects = effects_mlockall,	.undo = undo_mlockall,
 };
 
 static long run_munlockall(struct op_env *e, const struct op_call *c)

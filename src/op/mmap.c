@@ -218,7 +218,7 @@ const struct op op_munmap_whole = {
 	.args = view_args,
 	.errnos = errnos_munmap,
 	.run = run_munmap_whole,
-	.effects = effects_munmap_whole,
+	.effects = effects_munmap_whole,	.undo = op_undo_by_mmap,
 };
 
 /* Never all of the view: half of it then, in whole huge pages where it can be. */
@@ -276,7 +276,7 @@ const struct op op_munmap_part = {
 	.errnos = errnos_munmap_part,
 	.run = run_munmap_part,
 	.effects = effects_munmap_part,
-	.odd = odd_munmap_part,
+	.odd = odd_munmap_part,	.undo = op_undo_by_mmap,
 };
 
 /* ---- mprotect ---- */
@@ -335,6 +335,13 @@ static void tune_mprotect(struct op_call *c, struct rng *r)
 		c->arg[PROT_ARG] = 2;
 }
 
+static bool undo_mprotect(const struct op_call *c, struct op_call *ret)
+{
+	*ret = *c;
+	ret->arg[PROT_ARG] = 2;
+	return c->arg[PROT_ARG] != 2;
+}
+
 static const struct op_errno errnos_mprotect[] = {
 	{ENOMEM, WHEN_HOLE | WHEN_SPLIT},
 	{EINVAL, WHEN_UNALIGNED},
@@ -351,5 +358,5 @@ const struct op op_mprotect = {
 	.errnos = errnos_mprotect,
 	.run = run_mprotect,
 	.effects = effects_mprotect,
-	.tune = tune_mprotect,
+	.tune = tune_mprotect,	.undo = undo_mprotect,
 };

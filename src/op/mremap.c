@@ -278,7 +278,7 @@ const struct op op_mremap_shrink = {
 	.args = shrink_args,
 	.errnos = move_errnos,
 	.effects = shrink_effects,
-	.run = run_shrink,
+	.run = run_shrink,	.undo = op_undo_by_mmap,
 };
 
 /* ---- grow: behind the end of a view, where the arena leaves room ---- */

@@ -257,3 +257,27 @@ bool op_errno_legal(const struct op *op, int err, uint32_t when)
 			return true;
 	return false;
 }
+
+/* ---- undoing ---- */
+
+bool op_undo_range(const char *by, const struct op_call *c, struct op_call *ret)
+{
+	int number = op_find(by);
+
+	if (number < 0)
+		return false;
+	*ret = (struct op_call){.op = (uint8_t)number};
+	for (unsigned int i = 0; i < 4; i++)
+		ret->arg[i] = c->arg[i];
+	return true;
+}
+
+bool op_undo_by_mmap(const struct op_call *c, struct op_call *ret)
+{
+	return op_undo_range("mmap", c, ret);
+}
+
+bool op_undo_by_munlock(const struct op_call *c, struct op_call *ret)
+{
+	return op_undo_range("munlock", c, ret);
+}

@@ -32,6 +32,13 @@ static bool odd(const struct op_env *e, const struct op_call *c)
 	return c->arg[0] == DISABLE_EXCEPT_ADVISED;
 }
 
+static bool undo(const struct op_call *c, struct op_call *ret)
+{
+	*ret = *c;
+	ret->arg[0] = DISABLE_OFF;
+	return c->arg[0] != DISABLE_OFF;
+}
+
 /* Huge pages are on for most of the time. */
 static void tune(struct op_call *c, struct rng *r)
 {
@@ -55,5 +62,5 @@ const struct op op_thp_disable = {
 	.errnos = errnos,
 	.run = run,
 	.odd = odd,
-	.tune = tune,
+	.tune = tune,	.undo = undo,
 };

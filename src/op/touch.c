@@ -67,6 +67,12 @@ static const struct arg_desc hammer_args[] = {
 	{NULL, ARG_END, 0, NULL, NULL},
 };
 
+/* Long enough that others act meanwhile. */
+static void tune_hammer(struct op_call *c, struct rng *r)
+{
+	c->arg[ARG_HAMMER_NS] = hammer_args[ARG_HAMMER_NS].max >> rng_below(r, 5);
+}
+
 static long run_hammer(struct op_env *e, const struct op_call *c)
 {
 	struct op_span s = op_range(e, c);
@@ -84,4 +90,5 @@ const struct op op_hammer = {
 	.backings = (1u << BACKING_COUNT) - 1,
 	.args = hammer_args,
 	.run = run_hammer,
+	.tune = tune_hammer,
 };

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { STREAM_FOCUS = 1000 }; /* lanes' streams have the numbers 0..7 */
+enum { STREAM_FOCUS = 1000 }; /* lanes have 0..7, exec has from 2000 on */
 enum { FIXED_RANGE = 1 << 0 | 1 << 2 | 1 << 3 }; /* slot, off or pages of ARGS_RANGE is fixed */
 
 struct focus {
@@ -101,6 +101,36 @@ static const struct plan_op *find_share(const struct plan_lane *l, uint64_t at)
 	return &l->op[low];
 }
 
+/*
+ * What a lane's drawn ops take away for good, it gives back within a few ops, three times of four: holes that nobody fills
+ * would leave the rest of the epoch nothing to work on.
+ */
+enum { OWED_MAX = 4 };
+
+struct owed {
+	struct op_call call[OWED_MAX];
+	unsigned int n;
+};
+
+static void owe(struct owed *d, const struct op_call *c, struct rng *r)
+{
+	const struct op *op = op_get(c->op);
+
+	if (op->undo && d->n < OWED_MAX && rng_below(r, 4) != 0 && op->undo(c, &d->call[d->n]))
+		d->n++;
+}
+
+/* Due at one of the next places, at the latest at the lane's last ones. */
+static bool pay(struct owed *d, unsigned int left, struct op_call *ret, struct rng *r)
+{
+	if (!d->n || (left > d->n && rng_below(r, 2)))
+		return false;
+	*ret = d->call[0];
+	d->n--;
+	memmove(&d->call[0], &d->call[1], d->n * sizeof(d->call[0]));
+	return true;
+}
+
 static void draw_lane(const struct plan *p, unsigned int crew, unsigned int lane, uint64_t round,
 	const struct focus *f, struct program_lane *ret)
 {
@@ -116,6 +146,7 @@ static void draw_lane(const struct plan *p, unsigned int crew, unsigned int lane
 			.pmd_pages = p->pmd_pages},
 		.focus = f->on && (l->slots >> f->slot & 1) ? f : NULL,
 	};
+	struct owed owed = {0};
 	struct rng r;
 
 	s.near = s.all;
@@ -126,10 +157,14 @@ static void draw_lane(const struct plan *p, unsigned int crew, unsigned int lane
 		l->exact_offset ? l->max_offset_ns : (uint32_t)rng_log(&r, l->max_offset_ns);
 	ret->nops = (uint8_t)(l->nops ? l->depth : 0);
 	for (unsigned int i = 0; i < ret->nops; i++) {
-		const struct plan_op *o =
-			l->sequence ? &l->op[i] : find_share(l, rng_below(&r, l->weight_sum));
-
-		draw_op(&s, o, &ret->op[i], &r);
+		if (l->sequence) {
+			draw_op(&s, &l->op[i], &ret->op[i], &r);
+			continue;
+		}
+		if (pay(&owed, ret->nops - i, &ret->op[i], &r))
+			continue;
+		draw_op(&s, find_share(l, rng_below(&r, l->weight_sum)), &ret->op[i], &r);
+		owe(&owed, &ret->op[i], &r);
 	}
 }
 

@@ -95,6 +95,9 @@ int crew_new(const struct plan *plan, unsigned int index, const struct machine *
 	struct crew **ret);
 void crew_free(struct crew *c);
 
+/* Closes the slots' objects, so that their pages are freed; counts stay readable. When no executor is left. */
+void crew_release_slots(struct crew *c);
+
 /* Forks the first executor, which forks the rest. first_round: where the crew goes on. 0 or -errno. */
 int crew_start(struct crew *c, uint64_t first_round);
 

@@ -145,6 +145,12 @@ struct op {
 
 	/* Replaces drawn arguments by ones that make more sense together. May be NULL. Pure: same rng, same result. */
 	void (*tune)(struct op_call *c, struct rng *r);
+
+	/*
+	 * The call that gives back what c takes away for good (mappings, rights, length): in most drawn programs it
+	 * follows soon, so that the next ops find memory. False: nothing to give back. May be NULL.
+	 */
+	bool (*undo)(const struct op_call *c, struct op_call *ret);
 };
 
 /* ---- the list (op/list.h) ---- */
@@ -209,6 +215,11 @@ static inline bool op_span_aligned(const struct op_span *s)
  * UNPRIV, ODD, STRICT, UNSUITED. The rest (HOLE, SPLIT, LOCKED, SHORT, GONE_PEER) is history, which exec knows.
  */
 uint32_t op_when(const struct op *op, const struct op_env *e, const struct op_call *c);
+
+/* For undo(): the op `by` with the same slot, view, off and pages, its other arguments 0. */
+bool op_undo_range(const char *by, const struct op_call *c, struct op_call *ret);
+bool op_undo_by_mmap(const struct op_call *c, struct op_call *ret);
+bool op_undo_by_munlock(const struct op_call *c, struct op_call *ret);
 
 /* ---- drawing (the generator) ---- */
 struct op_draw {		/* what to draw from: a plan's view of the crew */
