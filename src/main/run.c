@@ -39,6 +39,7 @@ void run_finding(struct run *r, struct finding *f)
 
 /* ---- the output directory ---- */
 
+/* lost+found does not count: the directory may be a filesystem of its own. */
 static bool is_empty_dir(const char *path)
 {
 	DIR *d = opendir(path);
@@ -46,7 +47,8 @@ static bool is_empty_dir(const char *path)
 	bool empty = d != NULL;
 
 	while (d && (e = readdir(d)))
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+			strcmp(e->d_name, "lost+found") != 0)
 			empty = false;
 	if (d)
 		closedir(d);
@@ -94,22 +96,38 @@ static int make_output(struct run *r)
 
 /* ---- the plan ---- */
 
-static enum run_exit load_plan(struct run *r)
+static enum run_exit load_plan(struct run *r, const struct plan_options *options)
 {
 	char err[1024] = "";
 	int e;
 
 	if (r->o->job)
-		e = plan_load(r->o->job, &r->machine, &r->o->plan, &r->plan, err, sizeof(err));
+		e = plan_load(r->o->job, &r->machine, options, &r->plan, err, sizeof(err));
 	else
-		e = plan_from_program(r->o->program, &r->machine, &r->o->plan, &r->plan, err, sizeof(err));
+		e = plan_from_program(r->o->program, &r->machine, options, &r->plan, err, sizeof(err));
 	if (e == 0) {
+		r->result.plan = r->plan;
 		if (r->o->rounds)
 			r->plan->rounds = r->o->rounds;
 		return EXIT_CLEAN;
 	}
 	log_error("%s", err[0] ? err : strerror(-e));
 	return e == -ENOSPC ? EXIT_RESOURCES : e == -ENODATA ? EXIT_NOTHING : EXIT_USAGE;
+}
+
+/* The same plan, seed included, on the machine as it is now. */
+static enum run_exit reload_plan(struct run *r)
+{
+	struct plan_options options = r->o->plan;
+	struct plan *old = r->plan;
+	enum run_exit code;
+
+	options.seed = old->seed;
+	caps_setup(&r->machine, r->o->plan.tmp_dir);
+	code = load_plan(r, &options);
+	if (code == EXIT_CLEAN)
+		plan_free(old);
+	return code;
 }
 
 static void collect_injects(struct run *r)
@@ -245,10 +263,19 @@ static void block_signals(void)
 
 static enum run_exit drive(struct run *r)
 {
-	int e = setup_box(r);
+	bool changed = false;
+	enum run_exit code;
+	int e = setup_knobs(r, &changed);
 
 	if (e < 0)
 		return e == -EBUSY ? EXIT_RESOURCES : EXIT_USAGE;
+	code = changed ? reload_plan(r) : EXIT_CLEAN;
+	if (code != EXIT_CLEAN)
+		return code;
+	collect_injects(r);
+	e = setup_memory(r);
+	if (e < 0)
+		return EXIT_RESOURCES;
 	e = plan_settle_pools(r->plan, &r->machine);
 	if (e < 0) {
 		log_error("nothing is left to run: every slot needs huge pages that are not there");
@@ -272,6 +299,8 @@ static void restore_box(struct run *r)
 {
 	if (!r->ledger)
 		return;
+	for (unsigned int i = 0; i < r->result.ncrews; i++)
+		crew_release_slots(r->crew[i]); /* their pages must be back before the pools shrink */
 	if (ledger_restore(r->ledger, NULL) < 0)
 		log_error("not everything could be restored: run 'sunder restore --state %s'", r->state);
 	ledger_close(r->ledger);
@@ -279,7 +308,7 @@ static void restore_box(struct run *r)
 
 static void release(struct run *r)
 {
-	for (unsigned int i = 0; r->crew && i < r->plan->ncrews; i++)
+	for (unsigned int i = 0; i < r->result.ncrews; i++)
 		crew_free(r->crew[i]);
 	free(r->crew);
 	free(r->abandoned);
@@ -307,10 +336,8 @@ enum run_exit run_job(const struct run_options *o)
 		return EXIT_USAGE;
 	}
 	caps_setup(&r.machine, o->plan.tmp_dir);
-	code = load_plan(&r);
-	r.result.plan = r.plan;
+	code = load_plan(&r, &o->plan);
 	r.result.machine = &r.machine;
-	collect_injects(&r);
 	r.result.exit = EXIT_CLEAN;
 	if (code == EXIT_CLEAN && make_output(&r) < 0)
 		code = EXIT_USAGE;

@@ -52,8 +52,14 @@ struct run {
 	unsigned int signals;
 };
 
-/* Everything on the box that the plan needs: pools, knobs, mounts. 0 or -errno, logged. */
-int setup_box(struct run *r);
+/*
+ * Opens the ledger, starts its guard, sets the plan's knobs and mounts debugfs where root misses it. *ret_changed: what this
+ * machine can do may have changed. 0 or -errno, logged.
+ */
+int setup_knobs(struct run *r, bool *ret_changed);
+
+/* The plan's pools and mounts. 0 or -errno, logged. */
+int setup_memory(struct run *r);
 
 extern const char *const inject_names[]; /* NULL-terminated */
 

@@ -12,11 +12,13 @@
 
 static int raise_pool(struct run *r, const struct plan_pool *pool, int node)
 {
-	unsigned long long total, free_pages, now;
+	unsigned long long total, surplus, free_pages, now;
 	char path[256], value[32];
 	int e;
 
 	e = machine_pool(pool->size, node, "nr_hugepages", &total);
+	if (e == 0)
+		e = machine_pool(pool->size, node, "surplus_hugepages", &surplus);
 	if (e == 0)
 		e = machine_pool(pool->size, node, "free_hugepages", &free_pages);
 	if (e == 0 && free_pages >= pool->pages)
@@ -25,7 +27,7 @@ static int raise_pool(struct run *r, const struct plan_pool *pool, int node)
 		e = machine_pool_path(pool->size, node, "nr_hugepages", path, sizeof(path));
 	if (e < 0)
 		return e;
-	snprintf(value, sizeof(value), "%llu", total + pool->pages - free_pages);
+	snprintf(value, sizeof(value), "%llu", total - surplus + pool->pages - free_pages);
 	e = ledger_write(r->ledger, path, value);
 	if (e == 0 && machine_pool(pool->size, node, "free_hugepages", &now) == 0 && now < pool->pages)
 		log_warn("%s: asked for %s pages, the kernel found room for %llu free ones", path, value, now);
@@ -101,38 +103,59 @@ static int mount_places(struct run *r)
 			return e;
 		r->places.hugetlbfs[i] = r->place_path[SLOT_HUGE_COUNT + i];
 	}
-	r->places.disk = r->o->plan.tmp_dir;
+	r->places.disk = caps_disk_dir();
 	return 0;
 }
 
-int setup_box(struct run *r)
+static int open_ledger(struct run *r)
 {
 	size_t undone = 0;
 	int e = ledger_default_dir(r->o->state, r->result.output, r->state, sizeof(r->state));
 
 	if (e == 0)
 		e = ledger_open(r->state, &r->ledger, &undone);
-	if (e == -EBUSY) {
+	if (e == -EBUSY)
 		log_error("another sunder runs on this machine (%s/ledger is locked): wait for it, or give --state DIR", r->state);
-		return e;
-	}
-	if (e < 0) {
+	else if (e < 0)
 		log_error("the ledger in %s cannot be opened: %s; give --state DIR", r->state, strerror(-e));
-		return e;
-	}
 	if (undone)
 		log_note("undid %zu changes that an earlier run had left", undone);
+	return e;
+}
+
+/* Root on a box without it: splitting on request and more lies there. */
+static bool mount_debugfs(struct run *r)
+{
+	if (!r->machine.is_root || path_exists("/sys/kernel/debug/split_huge_pages") || !path_exists("/sys/kernel/debug"))
+		return false;
+	return ledger_mount(r->ledger, "debugfs", "/sys/kernel/debug", "debugfs", "mode=0700") == 0;
+}
+
+int setup_knobs(struct run *r, bool *ret_changed)
+{
+	int e = open_ledger(r);
+
+	if (e < 0)
+		return e;
 	e = ledger_guard(r->ledger);
 	if (e < 0) {
 		log_error("the guard process cannot be started: %s", strerror(-e));
 		return e;
 	}
+	*ret_changed = mount_debugfs(r);
 	for (unsigned int i = 0; i < r->plan->nknobs; i++) {
 		e = ledger_write(r->ledger, r->plan->knob[i].path, r->plan->knob[i].value);
 		if (e < 0)
 			log_warn("%s: cannot be set to %s: %s", r->plan->knob[i].path, r->plan->knob[i].value,
 				strerror(-e));
+		else
+			*ret_changed = true;
 	}
+	return 0;
+}
+
+int setup_memory(struct run *r)
+{
 	raise_pools(r);
 	return mount_places(r);
 }
