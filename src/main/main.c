@@ -27,11 +27,13 @@ static const struct verb {
 static void usage(FILE *out)
 {
 	fputs("usage: sunder VERB [options]\n"
-	      "Stresses the kernel's huge-page unmap, split, migrate and collapse paths, and judges what it does.\n\n",
+	      "Stresses the kernel's huge-page unmap, split, migrate and collapse paths, and "
+	      "judges what it does.\n\n",
 		out);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].help);
-	fputs("\n'sunder VERB --help' says more. For a start: sunder run workloads/quick.job\n", out);
+	fputs("\n'sunder VERB --help' says more. For a start: sunder run workloads/quick.job\n",
+		out);
 }
 
 static int unknown(const char *word)
@@ -42,8 +44,8 @@ static int unknown(const char *word)
 	suggest_start(&s, word);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		suggest_try(&s, verbs[i].name);
-	log_error("unknown %s \"%s\"%s (see 'sunder --help')", word[0] == '-' ? "option" : "verb", word,
-		suggest_text(&s, hint));
+	log_error("unknown %s \"%s\"%s (see 'sunder --help')", word[0] == '-' ? "option" : "verb",
+		word, suggest_text(&s, hint));
 	return EXIT_USAGE;
 }
 
@@ -62,7 +64,8 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return EXIT_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+		strcmp(argv[1], "help") == 0) {
 		usage(stdout);
 		return end(EXIT_CLEAN);
 	}

@@ -21,7 +21,9 @@ static const char help[] =
 enum { OPT_JSON = 256, OPT_TMP };
 
 static const struct option options[] = {
-	{"json", no_argument, NULL, OPT_JSON}, {"tmp", required_argument, NULL, OPT_TMP}, {"help", no_argument, NULL, 'h'},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"tmp", required_argument, NULL, OPT_TMP},
+	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
 
@@ -29,11 +31,14 @@ static void print_machine(const struct machine *m)
 {
 	unsigned long long pages, unused;
 
-	printf("kernel %s, %d CPU%s, %d node%s (%d with memory), %llu MiB of memory, %llu MiB available, %s\n", m->kernel, m->ncpus,
-		m->ncpus == 1 ? "" : "s", m->nnodes, m->nnodes == 1 ? "" : "s", m->nmem_nodes, (unsigned long long)m->mem_total >> 20,
+	printf("kernel %s, %d CPU%s, %d node%s (%d with memory), %llu MiB of memory, %llu MiB "
+	       "available, %s\n",
+		m->kernel, m->ncpus, m->ncpus == 1 ? "" : "s", m->nnodes, m->nnodes == 1 ? "" : "s",
+		m->nmem_nodes, (unsigned long long)m->mem_total >> 20,
 		(unsigned long long)m->mem_available >> 20, m->is_root ? "root" : "not root");
-	printf("pages of %llu KiB, PMD %llu KiB, PUD %llu KiB\n", (unsigned long long)m->page_size >> 10,
-		(unsigned long long)m->pmd_size >> 10, (unsigned long long)m->pud_size >> 10);
+	printf("pages of %llu KiB, PMD %llu KiB, PUD %llu KiB\n",
+		(unsigned long long)m->page_size >> 10, (unsigned long long)m->pmd_size >> 10,
+		(unsigned long long)m->pud_size >> 10);
 	for (int i = 0; i < m->nhstates; i++)
 		if (machine_pool(m->hstate[i].size, -1, "nr_hugepages", &pages) == 0 &&
 			machine_pool(m->hstate[i].size, -1, "free_hugepages", &unused) == 0)
@@ -48,7 +53,8 @@ static int print_text(const struct machine *m)
 	for (int i = 0; i < CAPS_COUNT; i++) {
 		const char *why = caps_missing((enum cap)i);
 
-		printf("%-20s %-3s  %s\n", caps_name((enum cap)i), why ? "no" : "yes", why ? why : caps_help((enum cap)i));
+		printf("%-20s %-3s  %s\n", caps_name((enum cap)i), why ? "no" : "yes",
+			why ? why : caps_help((enum cap)i));
 	}
 	return EXIT_CLEAN;
 }
@@ -56,7 +62,8 @@ static int print_text(const struct machine *m)
 static json_t *cap_json(enum cap c)
 {
 	const char *why = caps_missing(c);
-	json_t *o = json_pack("{s:s, s:s, s:b}", "name", caps_name(c), "help", caps_help(c), "present", !why);
+	json_t *o = json_pack(
+		"{s:s, s:s, s:b}", "name", caps_name(c), "help", caps_help(c), "present", !why);
 
 	if (o && why)
 		json_object_set_new(o, "why", json_string(why));
@@ -70,9 +77,10 @@ static int print_json(const struct machine *m)
 
 	for (int i = 0; i < CAPS_COUNT; i++)
 		json_array_append_new(caps, cap_json((enum cap)i));
-	doc = json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:b, s:o}", "kernel", m->kernel, "cpus", m->ncpus, "nodes", m->nnodes,
-		"memory_nodes", m->nmem_nodes, "memory", (json_int_t)m->mem_total, "pmd_size", (json_int_t)m->pmd_size,
-		"root", m->is_root, "caps", caps);
+	doc = json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:b, s:o}", "kernel", m->kernel, "cpus",
+		m->ncpus, "nodes", m->nnodes, "memory_nodes", m->nmem_nodes, "memory",
+		(json_int_t)m->mem_total, "pmd_size", (json_int_t)m->pmd_size, "root", m->is_root,
+		"caps", caps);
 	r = doc ? json_dumpf(doc, stdout, JSON_INDENT(1)) : -1;
 	json_decref(doc);
 	putchar('\n');
@@ -107,7 +115,8 @@ int verb_caps(int argc, char **argv)
 	}
 	r = machine_probe(&m);
 	if (r < 0) {
-		log_error("this machine's memory layout cannot be read (%s); is /proc mounted?", strerror(-r));
+		log_error("this machine's memory layout cannot be read (%s); is /proc mounted?",
+			strerror(-r));
 		return EXIT_USAGE;
 	}
 	caps_setup(&m, tmp);

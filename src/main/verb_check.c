@@ -14,31 +14,38 @@
 
 static const char help[] =
 	"usage: sunder check [options] JOB\n"
-	"Reads a job file and prints the plan that a run would have on this machine, as JSON; nothing is run or changed.\n"
+	"Reads a job file and prints the plan that a run would have on this machine, as JSON; "
+	"nothing is run or changed.\n"
 	"\n"
 	"  -s, --seed N               the seed of all chance; a fresh one otherwise\n"
 	"  -t, --timeout TIME         as for 'sunder run'\n"
-	"      --allow CLASS[,CLASS]  also plan ops of these hazard classes: disruptive, destructive\n"
+	"      --allow CLASS[,CLASS]  also plan ops of these hazard classes: disruptive, "
+	"destructive\n"
 	"      --tmp DIR              where file-backed slots would be made (/var/tmp)\n"
 	"      --keys                 print the keys of job files instead, as in docs/jobs.md\n"
 	"  -h, --help\n"
 	"\n"
-	"exit: 0 the job is good, 2 it is not (the message names file and line), 3 its slots do not fit this machine,\n"
+	"exit: 0 the job is good, 2 it is not (the message names file and line), 3 its slots do "
+	"not fit this machine,\n"
 	"      4 nothing of it can run here\n";
 
 enum { OPT_ALLOW = 256, OPT_TMP, OPT_KEYS };
 
 static const struct option options[] = {
-	{"seed", required_argument, NULL, 's'}, {"timeout", required_argument, NULL, 't'},
-	{"allow", required_argument, NULL, OPT_ALLOW}, {"tmp", required_argument, NULL, OPT_TMP},
-	{"keys", no_argument, NULL, OPT_KEYS}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0},
+	{"seed", required_argument, NULL, 's'},
+	{"timeout", required_argument, NULL, 't'},
+	{"allow", required_argument, NULL, OPT_ALLOW},
+	{"tmp", required_argument, NULL, OPT_TMP},
+	{"keys", no_argument, NULL, OPT_KEYS},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
 };
 
 static const char *const oracles[] = {
 #define X(id, name, text) #name,
 	ORACLE_LIST(X)
 #undef X
-	NULL};
+		NULL};
 
 static int parse_option(struct plan_options *o, int opt, const char *arg)
 {
@@ -84,7 +91,8 @@ static int check(const char *job, const struct plan_options *o)
 	int r = machine_probe(&m);
 
 	if (r < 0) {
-		log_error("this machine's memory layout cannot be read (%s); is /proc mounted?", strerror(-r));
+		log_error("this machine's memory layout cannot be read (%s); is /proc mounted?",
+			strerror(-r));
 		return EXIT_USAGE;
 	}
 	caps_setup(&m, o->tmp_dir);
@@ -102,7 +110,8 @@ static int check(const char *job, const struct plan_options *o)
 
 int verb_check(int argc, char **argv)
 {
-	struct plan_options o = {.tmp_dir = "/var/tmp", .oracle_names = oracles, .inject_names = inject_names};
+	struct plan_options o = {
+		.tmp_dir = "/var/tmp", .oracle_names = oracles, .inject_names = inject_names};
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "s:t:h", options, NULL)) != -1) {

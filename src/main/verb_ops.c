@@ -12,33 +12,57 @@
 #include "plan/suggest.h"
 #include "report/report.h"
 
-static const char help[] =
-	"usage: sunder ops [options] [OP...]\n"
-	"Lists the ops: what they do and need, their arguments, the errnos they may end with, and why one cannot run here.\n"
-	"\n"
-	"      --json      as JSON\n"
-	"      --markdown  as docs/ops.md (says nothing about this machine)\n"
-	"      --tmp DIR   where a disk filesystem is looked for (/var/tmp)\n"
-	"  -h, --help\n";
+static const char help[] = "usage: sunder ops [options] [OP...]\n"
+			   "Lists the ops: what they do and need, their arguments, the errnos they "
+			   "may end with, and why one cannot run here.\n"
+			   "\n"
+			   "      --json      as JSON\n"
+			   "      --markdown  as docs/ops.md (says nothing about this machine)\n"
+			   "      --tmp DIR   where a disk filesystem is looked for (/var/tmp)\n"
+			   "  -h, --help\n";
 
 enum { OPT_JSON = 256, OPT_MARKDOWN, OPT_TMP };
 
 static const struct option options[] = {
-	{"json", no_argument, NULL, OPT_JSON}, {"markdown", no_argument, NULL, OPT_MARKDOWN},
-	{"tmp", required_argument, NULL, OPT_TMP}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"markdown", no_argument, NULL, OPT_MARKDOWN},
+	{"tmp", required_argument, NULL, OPT_TMP},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
 };
 
 static const char *const kinds[] = {
-	[ARG_END] = "", [ARG_SLOT] = "slot", [ARG_VIEW] = "view", [ARG_OFF] = "page", [ARG_LEN] = "pages", [ARG_NODE] = "node",
-	[ARG_PROC] = "process", [ARG_ENUM] = "word", [ARG_FLAGS] = "words", [ARG_INT] = "number", [ARG_NS] = "time",
+	[ARG_END] = "",
+	[ARG_SLOT] = "slot",
+	[ARG_VIEW] = "view",
+	[ARG_OFF] = "page",
+	[ARG_LEN] = "pages",
+	[ARG_NODE] = "node",
+	[ARG_PROC] = "process",
+	[ARG_ENUM] = "word",
+	[ARG_FLAGS] = "words",
+	[ARG_INT] = "number",
+	[ARG_NS] = "time",
 };
 
 /* By bit number of enum op_when. */
 static const char *const states[] = {
-	"part of the range may be unmapped or inaccessible", "the range may be several VMAs", "memory may be locked",
-	"the object may be shorter", "not whole huge pages", "hugetlb", "private memory, not hugetlb", "shmem", "disk file",
-	"the pool may run dry", "not root", "arguments that the kernel refuses", "the other process may be gone",
-	"private memory", "the call is strict about pages", "a backing that the op is not for",
+	"part of the range may be unmapped or inaccessible",
+	"the range may be several VMAs",
+	"memory may be locked",
+	"the object may be shorter",
+	"not whole huge pages",
+	"hugetlb",
+	"private memory, not hugetlb",
+	"shmem",
+	"disk file",
+	"the pool may run dry",
+	"not root",
+	"arguments that the kernel refuses",
+	"the other process may be gone",
+	"private memory",
+	"the call is strict about pages",
+	"a backing that the op is not for",
 };
 _Static_assert(WHEN_UNSUITED == 1 << (ARRAY_SIZE(states) - 1), "a text for each state");
 
@@ -63,7 +87,8 @@ static json_t *caps_json(const enum cap *cap, unsigned int n)
 
 static json_t *arg_json(const struct arg_desc *d)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s}", "name", d->name, "kind", kinds[d->kind], "help", d->help ? d->help : "");
+	json_t *o = json_pack("{s:s, s:s, s:s}", "name", d->name, "kind", kinds[d->kind], "help",
+		d->help ? d->help : "");
 	json_t *words = json_array();
 
 	for (const struct arg_word *w = d->words; w && w->name; w++)
@@ -91,7 +116,8 @@ static json_t *errnos_json(const struct op *op)
 	json_t *a = json_array();
 
 	for (const struct op_errno *e = op->errnos; e && e->err; e++)
-		json_array_append_new(a, json_pack("{s:s, s:o}", "errno", strerrorname_np(e->err), "when", when_json(e->when)));
+		json_array_append_new(a, json_pack("{s:s, s:o}", "errno", strerrorname_np(e->err),
+						 "when", when_json(e->when)));
 	return a;
 }
 
@@ -104,11 +130,11 @@ static json_t *op_json(unsigned int number, bool here)
 
 	for (unsigned int i = 0; i < op_nargs(op); i++)
 		json_array_append_new(args, arg_json(&op->args[i]));
-	o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "number", (int)number, "name", op->name,
-		"hazard", hazard_name(op->hazard), "help", op->help, "exercises", op->exercises ? op->exercises : "",
-		"weight", (int)op->weight, "backings", backings_json(op->backings), "needs",
-		caps_json(op->needs, op->nneeds), "wants", caps_json(op->wants, op->nwants), "args", args, "errnos",
-		errnos_json(op));
+	o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "number",
+		(int)number, "name", op->name, "hazard", hazard_name(op->hazard), "help", op->help,
+		"exercises", op->exercises ? op->exercises : "", "weight", (int)op->weight,
+		"backings", backings_json(op->backings), "needs", caps_json(op->needs, op->nneeds),
+		"wants", caps_json(op->wants, op->nwants), "args", args, "errnos", errnos_json(op));
 	if (o && here)
 		json_object_set_new(o, "missing", why ? json_string(why) : json_null());
 	return o;
@@ -124,8 +150,7 @@ static void print_list(const char *head, const json_t *list)
 	if (json_array_size(list) == 0)
 		return;
 	fputs(head, stdout);
-	json_array_foreach(list, i, v)
-		printf("%s%s", i ? ", " : "", json_string_value(v));
+	json_array_foreach(list, i, v) printf("%s%s", i ? ", " : "", json_string_value(v));
 	putchar('\n');
 }
 
@@ -140,9 +165,11 @@ static void print_arg(const json_t *a)
 
 	printf("    %-10s %-8s %s", text(a, "name"), text(a, "kind"), text(a, "help"));
 	if (max)
-		printf(" (0 to %lld%s)", (long long)json_integer_value(max), strcmp(text(a, "kind"), "time") == 0 ? " ns" : "");
+		printf(" (0 to %lld%s)", (long long)json_integer_value(max),
+			strcmp(text(a, "kind"), "time") == 0 ? " ns" : "");
 	putchar('\n');
-	print_list(strcmp(text(a, "kind"), "word") == 0 ? "               one of: " : "               any of: ",
+	print_list(strcmp(text(a, "kind"), "word") == 0 ? "               one of: "
+							: "               any of: ",
 		json_object_get(a, "words"));
 }
 
@@ -160,9 +187,9 @@ static void print_op(const json_t *o)
 	print_list("  better with: ", json_object_get(o, "wants"));
 	if (text(o, "missing"))
 		printf("  cannot run here: %s\n", text(o, "missing"));
-	json_array_foreach(json_object_get(o, "args"), i, v)
-		print_arg(v);
-	json_array_foreach(json_object_get(o, "errnos"), i, v) {
+	json_array_foreach(json_object_get(o, "args"), i, v) print_arg(v);
+	json_array_foreach(json_object_get(o, "errnos"), i, v)
+	{
 		printf("    may fail with %s", text(v, "errno"));
 		print_list(": ", json_object_get(v, "when"));
 		if (json_array_size(json_object_get(v, "when")) == 0)
@@ -175,7 +202,8 @@ static void print_line(const json_t *o)
 {
 	const char *why = text(o, "missing");
 
-	printf("%3lld  %-22s %-11s  %s\n", (long long)json_integer_value(json_object_get(o, "number")), text(o, "name"),
+	printf("%3lld  %-22s %-11s  %s\n",
+		(long long)json_integer_value(json_object_get(o, "number")), text(o, "name"),
 		text(o, "hazard"), text(o, "help"));
 	if (why)
 		printf("     %-22s %-11s  cannot run here: %s\n", "", "", why);
@@ -188,8 +216,7 @@ static void print_cell(const json_t *list)
 	size_t i;
 	json_t *v;
 
-	json_array_foreach(list, i, v)
-		printf("%s%s", i ? ", " : "", json_string_value(v));
+	json_array_foreach(list, i, v) printf("%s%s", i ? ", " : "", json_string_value(v));
 }
 
 static void markdown_args(const json_t *args)
@@ -200,7 +227,8 @@ static void markdown_args(const json_t *args)
 	if (json_array_size(args) == 0)
 		return;
 	fputs("\n| argument | kind | meaning |\n| --- | --- | --- |\n", stdout);
-	json_array_foreach(args, i, a) {
+	json_array_foreach(args, i, a)
+	{
 		const json_t *max = json_object_get(a, "max");
 
 		printf("| `%s` | %s | %s", text(a, "name"), text(a, "kind"), text(a, "help"));
@@ -219,7 +247,8 @@ static void markdown_errnos(const json_t *errnos)
 	size_t i;
 	json_t *e;
 
-	json_array_foreach(errnos, i, e) {
+	json_array_foreach(errnos, i, e)
+	{
 		printf("%s%s", i ? "; " : "\nMay fail with ", text(e, "errno"));
 		if (json_array_size(json_object_get(e, "when"))) {
 			fputs(" (", stdout);
@@ -236,12 +265,16 @@ static void print_markdown(const json_t *ops)
 	json_t *o;
 
 	fputs("<!-- Made by 'sunder ops --markdown'; a test compares. -->\n# Ops\n\n"
-	      "What a lane can do. An errno that is not named here, or not in that state, is a finding. Ranges are in base "
+	      "What a lane can do. An errno that is not named here, or not in that state, is a "
+	      "finding. Ranges are in base "
 	      "pages\nand are folded into the slot. Numbers never change.\n",
 		stdout);
-	json_array_foreach(ops, i, o) {
-		printf("\n## %s\n\n%s. Number %lld, %s, weight %lld.\n", text(o, "name"), text(o, "help"),
-			(long long)json_integer_value(json_object_get(o, "number")), text(o, "hazard"),
+	json_array_foreach(ops, i, o)
+	{
+		printf("\n## %s\n\n%s. Number %lld, %s, weight %lld.\n", text(o, "name"),
+			text(o, "help"),
+			(long long)json_integer_value(json_object_get(o, "number")),
+			text(o, "hazard"),
 			(long long)json_integer_value(json_object_get(o, "weight")));
 		if (text(o, "exercises")[0])
 			printf("Exercises `%s`.\n", text(o, "exercises"));
@@ -270,8 +303,7 @@ static int print_ops(const json_t *ops, enum form form)
 		putchar('\n');
 	}
 	if (form == FORM_LINES || form == FORM_FULL)
-		json_array_foreach(ops, i, o)
-			form == FORM_FULL ? print_op(o) : print_line(o);
+		json_array_foreach(ops, i, o) form == FORM_FULL ? print_op(o) : print_line(o);
 	if (form == FORM_LINES)
 		fputs("\n'sunder ops OP' says more about one.\n", stdout);
 	return r < 0 ? EXIT_USAGE : EXIT_CLEAN;
@@ -318,7 +350,8 @@ static int list_ops(char **names, int n, enum form form, const char *tmp)
 	int r = machine_probe(&m);
 
 	if (r < 0) {
-		log_error("this machine's memory layout cannot be read (%s); is /proc mounted?", strerror(-r));
+		log_error("this machine's memory layout cannot be read (%s); is /proc mounted?",
+			strerror(-r));
 		return EXIT_USAGE;
 	}
 	caps_setup(&m, tmp);

@@ -14,10 +14,12 @@
 
 static const char help[] =
 	"usage: sunder restore [--state DIR]\n"
-	"Undoes what a run that was killed had changed on this machine: huge page pools, knobs, mounts, files.\n"
+	"Undoes what a run that was killed had changed on this machine: huge page pools, knobs, "
+	"mounts, files.\n"
 	"A run does so itself at its end; so does the next run.\n"
 	"\n"
-	"      --state DIR  where that run's ledger is (/var/lib/sunder; the output directory of a run that could not\n"
+	"      --state DIR  where that run's ledger is (/var/lib/sunder; the output directory of a "
+	"run that could not\n"
 	"                   write there)\n"
 	"  -h, --help\n"
 	"\n"
@@ -26,7 +28,9 @@ static const char help[] =
 enum { OPT_STATE = 256 };
 
 static const struct option options[] = {
-	{"state", required_argument, NULL, OPT_STATE}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0},
+	{"state", required_argument, NULL, OPT_STATE},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
 };
 
 /* 1: there is a ledger in dir; 0: none; -errno. */
@@ -53,14 +57,16 @@ static int restore(const char *dir)
 		return EXIT_USAGE;
 	}
 	if (r < 0) {
-		log_error("%s/ledger: %s%s", dir, strerror(-r), r == -EACCES || r == -EPERM ? " (be root)" : "");
+		log_error("%s/ledger: %s%s", dir, strerror(-r),
+			r == -EACCES || r == -EPERM ? " (be root)" : "");
 		return EXIT_USAGE;
 	}
 	r = ledger_restore(l, &more);
 	ledger_close(l);
 	printf("%zu change%s undone\n", undone + more, undone + more == 1 ? "" : "s");
 	if (r < 0)
-		log_error("not everything could be undone: %s; what is left stays in %s/ledger", strerror(-r), dir);
+		log_error("not everything could be undone: %s; what is left stays in %s/ledger",
+			strerror(-r), dir);
 	return r < 0 ? EXIT_USAGE : EXIT_CLEAN;
 }
 

@@ -24,10 +24,13 @@ static char *find_script(const char *program)
 	_cleanup_free_ char *installed = NULL;
 	const char *slash = program ? strrchr(program, '/') : NULL;
 
-	if (slash && asprintf(&installed, "%.*s/../libexec/sunder/vm", (int)(slash - program), program) >= 0 &&
+	if (slash &&
+		asprintf(&installed, "%.*s/../libexec/sunder/vm", (int)(slash - program),
+			program) >= 0 &&
 		access(installed, X_OK) == 0)
 		return TAKE_PTR(installed);
-	return access(SUNDER_SCRIPTS_DIR "/vm", X_OK) == 0 ? strdup(SUNDER_SCRIPTS_DIR "/vm") : NULL;
+	return access(SUNDER_SCRIPTS_DIR "/vm", X_OK) == 0 ? strdup(SUNDER_SCRIPTS_DIR "/vm")
+							   : NULL;
 }
 
 int verb_vm(int argc, char **argv)
@@ -36,7 +39,9 @@ int verb_vm(int argc, char **argv)
 	int n = 0;
 
 	if (!script) {
-		log_error("the script that boots guests is neither in ../libexec/sunder/vm nor in %s/vm", SUNDER_SCRIPTS_DIR);
+		log_error("the script that boots guests is neither in ../libexec/sunder/vm nor in "
+			  "%s/vm",
+			SUNDER_SCRIPTS_DIR);
 		return EXIT_USAGE;
 	}
 	args = calloc((size_t)argc + 3, sizeof(*args));

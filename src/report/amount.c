@@ -42,7 +42,8 @@ const char *amount_bytes(uint64_t bytes, char buf[AMOUNT_MAX])
 		value /= 1024;
 		u++;
 	}
-	snprintf(buf, AMOUNT_MAX, value == (double)(uint64_t)value ? "%.0f %s" : "%.1f %s", value, units[u]);
+	snprintf(buf, AMOUNT_MAX, value == (double)(uint64_t)value ? "%.0f %s" : "%.1f %s", value,
+		units[u]);
 	return buf;
 }
 
@@ -62,7 +63,8 @@ void print_clean(const char *s, FILE *out)
 
 void print_shell_word(const char *s, FILE *out)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,+@%";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,+@%";
 
 	if (*s && s[strspn(s, plain)] == '\0') {
 		fputs(s, out);

@@ -41,9 +41,13 @@ static void print_machine(const struct run_result *r, FILE *out)
 	fputs("booted    ", out);
 	print_clean(r->kernel_cmdline, out);
 	if (m)
-		fprintf(out, "\nmachine   %d CPU%s, %d node%s (%d with memory), %s, pages of %s, PMD %s, %s", m->ncpus,
-			m->ncpus == 1 ? "" : "s", m->nnodes, m->nnodes == 1 ? "" : "s", m->nmem_nodes, amount_bytes(m->mem_total, memory), amount_bytes(m->page_size, page),
-			amount_bytes(m->pmd_size, pmd), m->is_root ? "root" : "not root");
+		fprintf(out,
+			"\nmachine   %d CPU%s, %d node%s (%d with memory), %s, pages of %s, PMD "
+			"%s, %s",
+			m->ncpus, m->ncpus == 1 ? "" : "s", m->nnodes, m->nnodes == 1 ? "" : "s",
+			m->nmem_nodes, amount_bytes(m->mem_total, memory),
+			amount_bytes(m->page_size, page), amount_bytes(m->pmd_size, pmd),
+			m->is_root ? "root" : "not root");
 	fprintf(out, "\nsunder    %s\n", SUNDER_VERSION);
 }
 
@@ -52,9 +56,11 @@ static void print_where(const struct run_result *r, const struct finding_group *
 	const struct finding *f = &g->first;
 
 	fprintf(out, "oracle    %s: %s\n", oracle_name(f->oracle), oracle_help(f->oracle));
-	fprintf(out, "seen      %.1f s into the run that started %s; how often: summary.json\n", g->first_s, r->started);
+	fprintf(out, "seen      %.1f s into the run that started %s; how often: summary.json\n",
+		g->first_s, r->started);
 	if (f->has_program)
-		fprintf(out, "where     crew %u, lane %u, round %" PRIu64 "\n", f->crew, f->lane, f->round);
+		fprintf(out, "where     crew %u, lane %u, round %" PRIu64 "\n", f->crew, f->lane,
+			f->round);
 	for (size_t i = 0; r->injected && r->injected[i]; i++)
 		fprintf(out, "planted   %s (this run was told to fail)\n", r->injected[i]);
 	if (!r->plan)
@@ -70,7 +76,9 @@ static void print_how(const struct run_result *r, const struct finding_group *g,
 	if (g->first.has_program)
 		fputs("    sunder replay program.txt\n", out);
 	else
-		fputs("    sunder replay program-crew0.txt (and the other crews': any of them may have done it)\n", out);
+		fputs("    sunder replay program-crew0.txt (and the other crews': any of them may "
+		      "have done it)\n",
+			out);
 	fputs("The whole run again:\n    ", out);
 	print_rerun(r, out);
 }
@@ -142,8 +150,8 @@ static int publish(const struct finding_group *g, const char *name, const char *
 	return path_publish(path, data, len);
 }
 
-static int write_program(const struct run_result *r, const struct finding_group *g, unsigned int crew, uint64_t round,
-	const char *name)
+static int write_program(const struct run_result *r, const struct finding_group *g,
+	unsigned int crew, uint64_t round, const char *name)
 {
 	_cleanup_free_ struct program *p = malloc(sizeof(*p));
 	_cleanup_free_ char *text = NULL;
@@ -173,7 +181,8 @@ static int write_programs(const struct run_result *r, const struct finding_group
 	if (g->first.has_program && g->first.crew < r->plan->ncrews)
 		return write_program(r, g, g->first.crew, g->first.round, "program.txt");
 	for (unsigned int i = 0; e == 0 && r->crew && i < r->ncrews; i++) {
-		uint64_t round = atomic_load_explicit(&r->crew[i]->ctl->round, memory_order_relaxed);
+		uint64_t round =
+			atomic_load_explicit(&r->crew[i]->ctl->round, memory_order_relaxed);
 
 		snprintf(name, sizeof(name), "program-crew%u.txt", i);
 		e = write_program(r, g, i, round, name);
@@ -212,7 +221,8 @@ static void sync_dirs(const struct finding_group *g)
 	}
 }
 
-static int write_all(const struct run_result *r, struct finding_group *g, const char *report, size_t len)
+static int write_all(
+	const struct run_result *r, struct finding_group *g, const char *report, size_t len)
 {
 	int e = make_dir(r, g), e2;
 
@@ -233,12 +243,14 @@ static int write_all(const struct run_result *r, struct finding_group *g, const 
 static struct finding_group *find_group(const struct run_result *r, const struct finding *f)
 {
 	for (unsigned int i = 0; i < r->ngroups; i++)
-		if (r->group[i].first.oracle == f->oracle && strcmp(r->group[i].first.title, f->title) == 0)
+		if (r->group[i].first.oracle == f->oracle &&
+			strcmp(r->group[i].first.title, f->title) == 0)
 			return &r->group[i];
 	return NULL;
 }
 
-static void tell(const struct run_result *r, const struct finding_group *g, int error, const char *report)
+static void tell(
+	const struct run_result *r, const struct finding_group *g, int error, const char *report)
 {
 	fputs(isatty(STDERR_FILENO) ? "\r\033[K" : "", stderr);
 	fputs("sunder: FINDING ", stderr);
@@ -248,7 +260,8 @@ static void tell(const struct run_result *r, const struct finding_group *g, int 
 	fputc('\n', stderr);
 	if (error == 0)
 		return;
-	log_error("%s: %s: the finding cannot be saved whole; here it is", g->dir[0] ? g->dir : r->output, strerror(-error));
+	log_error("%s: %s: the finding cannot be saved whole; here it is",
+		g->dir[0] ? g->dir : r->output, strerror(-error));
 	fputs(report, stderr);
 }
 

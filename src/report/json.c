@@ -42,8 +42,9 @@ static json_t *kernel_json(const struct run_result *r)
 
 	if (uname(&u) < 0)
 		memset(&u, 0, sizeof(u));
-	return json_pack("{s:o, s:o, s:o, s:o}", "release", json_text(u.release), "version", json_text(u.version), "arch",
-		json_text(u.machine), "cmdline", json_text(r->kernel_cmdline));
+	return json_pack("{s:o, s:o, s:o, s:o}", "release", json_text(u.release), "version",
+		json_text(u.version), "arch", json_text(u.machine), "cmdline",
+		json_text(r->kernel_cmdline));
 }
 
 static json_t *nodes_json(const struct machine *m)
@@ -51,8 +52,10 @@ static json_t *nodes_json(const struct machine *m)
 	json_t *a = json_array();
 
 	for (int i = 0; i < m->nnodes; i++)
-		json_array_append_new(a, json_pack("{s:i, s:b, s:b, s:I}", "id", m->node[i].id, "has_memory",
-			m->node[i].has_memory, "has_cpu", m->node[i].has_cpu, "memory", (json_int_t)m->node[i].mem_total));
+		json_array_append_new(
+			a, json_pack("{s:i, s:b, s:b, s:I}", "id", m->node[i].id, "has_memory",
+				   m->node[i].has_memory, "has_cpu", m->node[i].has_cpu, "memory",
+				   (json_int_t)m->node[i].mem_total));
 	return a;
 }
 
@@ -66,10 +69,11 @@ static json_t *machine_json(const struct machine *m)
 	}
 	for (int i = 0; i < m->nhstates; i++)
 		json_array_append_new(sizes, count(m->hstate[i].size));
-	return json_pack("{s:o, s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:b}", "nodes", nodes_json(m), "cpus", m->ncpus, "memory",
-		(json_int_t)m->mem_total, "memory_available", (json_int_t)m->mem_available, "page_size",
-		(json_int_t)m->page_size, "pmd_size", (json_int_t)m->pmd_size, "pud_size", (json_int_t)m->pud_size,
-		"hugetlb_sizes", sizes, "root", m->is_root);
+	return json_pack("{s:o, s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:b}", "nodes", nodes_json(m),
+		"cpus", m->ncpus, "memory", (json_int_t)m->mem_total, "memory_available",
+		(json_int_t)m->mem_available, "page_size", (json_int_t)m->page_size, "pmd_size",
+		(json_int_t)m->pmd_size, "pud_size", (json_int_t)m->pud_size, "hugetlb_sizes",
+		sizes, "root", m->is_root);
 }
 
 /* plan_json() takes the job's name as it is; a file name need not be UTF-8. */
@@ -88,20 +92,23 @@ json_t *report_plan_json(const struct plan *p)
 
 static json_t *totals_json(const struct run_result *r, const struct run_totals *t)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i}", "rounds", count(t->rounds),
-		"ops", count(t->ops), "migrated_pages", count(t->migrated), "split", count(t->split), "collapsed",
-		count(t->collapsed), "touched", count(t->touched), "checks", count(t->checks), "swept", count(t->swept),
-		"zeros", count(t->zeros), "sigsegv", count(t->segv), "sigbus", count(t->bus), "evidence_lost",
-		count(t->evidence_lost), "crew_restarts", count(r->crew_restarts), "crews", (int)r->ncrews);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i}",
+		"rounds", count(t->rounds), "ops", count(t->ops), "migrated_pages",
+		count(t->migrated), "split", count(t->split), "collapsed", count(t->collapsed),
+		"touched", count(t->touched), "checks", count(t->checks), "swept", count(t->swept),
+		"zeros", count(t->zeros), "sigsegv", count(t->segv), "sigbus", count(t->bus),
+		"evidence_lost", count(t->evidence_lost), "crew_restarts", count(r->crew_restarts),
+		"crews", (int)r->ncrews);
 }
 
 static json_t *rates_json(const struct run_result *r, const struct run_totals *t)
 {
 	double s = r->elapsed_s;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "ops_per_s", number(ratio((double)t->ops, s)), "rounds_per_s",
-		number(ratio((double)t->rounds, s)), "migrated_pages_per_s", number(ratio((double)t->migrated, s)),
-		"overlap", number(ratio((double)t->ops_overlapped, (double)t->ops_seen)), "release_skew_ns",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "ops_per_s", number(ratio((double)t->ops, s)),
+		"rounds_per_s", number(ratio((double)t->rounds, s)), "migrated_pages_per_s",
+		number(ratio((double)t->migrated, s)), "overlap",
+		number(ratio((double)t->ops_overlapped, (double)t->ops_seen)), "release_skew_ns",
 		number(t->skew_ns));
 }
 
@@ -131,9 +138,11 @@ static json_t *ops_json(const struct run_result *r)
 		struct op_totals t = op_totals(r, i);
 
 		if (op_get(i) && (t.ok || t.failed))
-			json_array_append_new(a, json_pack("{s:s, s:i, s:o, s:o, s:o, s:o}", "op", op_get(i)->name,
-				"number", (int)i, "ok", count(t.ok), "failed", count(t.failed), "ns", count(t.ns),
-				"errors", errors_json(&t)));
+			json_array_append_new(
+				a, json_pack("{s:s, s:i, s:o, s:o, s:o, s:o}", "op",
+					   op_get(i)->name, "number", (int)i, "ok", count(t.ok),
+					   "failed", count(t.failed), "ns", count(t.ns), "errors",
+					   errors_json(&t)));
 	}
 	return a;
 }
@@ -146,10 +155,11 @@ static json_t *overlap_json(const struct run_result *r, const struct run_totals 
 	json_t *pairs = json_array();
 
 	for (unsigned int i = 0; i < n; i++)
-		json_array_append_new(pairs, json_pack("{s:[s, s], s:o}", "ops", op_get(top[i].a)->name,
-			op_get(top[i].b)->name, "count", count(top[i].count)));
-	return json_pack("{s:o, s:o, s:o, s:o}", "ops_seen", count(t->ops_seen), "ops_overlapped", count(t->ops_overlapped),
-		"distinct_pairs", count(distinct), "pairs", pairs);
+		json_array_append_new(
+			pairs, json_pack("{s:[s, s], s:o}", "ops", op_get(top[i].a)->name,
+				       op_get(top[i].b)->name, "count", count(top[i].count)));
+	return json_pack("{s:o, s:o, s:o, s:o}", "ops_seen", count(t->ops_seen), "ops_overlapped",
+		count(t->ops_overlapped), "distinct_pairs", count(distinct), "pairs", pairs);
 }
 
 /* ---- what was judged ---- */
@@ -160,7 +170,8 @@ static json_t *oracles_json(const struct run_result *r)
 	char verdict[VERDICT_MAX];
 
 	for (int i = 0; i < ORACLE_COUNT; i++)
-		json_object_set_new(o, oracle_name((enum oracle)i), json_text(oracle_verdict(r, (enum oracle)i, verdict)));
+		json_object_set_new(o, oracle_name((enum oracle)i),
+			json_text(oracle_verdict(r, (enum oracle)i, verdict)));
 	return o;
 }
 
@@ -182,9 +193,10 @@ static json_t *alt_json(const char *alt)
 json_t *json_finding(const struct finding_group *g)
 {
 	const struct finding *f = &g->first;
-	json_t *j = json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:o}", "title", json_text(f->title), "alt",
-		alt_json(f->alt), "oracle", oracle_name(f->oracle), "count", count(g->count), "first_s", number(g->first_s),
-		"last_s", number(g->last_s), "lost_kernel", f->lost_kernel, "dir", json_text(g->dir));
+	json_t *j = json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:o}", "title",
+		json_text(f->title), "alt", alt_json(f->alt), "oracle", oracle_name(f->oracle),
+		"count", count(g->count), "first_s", number(g->first_s), "last_s",
+		number(g->last_s), "lost_kernel", f->lost_kernel, "dir", json_text(g->dir));
 
 	if (j && f->has_program) {
 		json_object_set_new(j, "crew", count(f->crew));
@@ -208,8 +220,9 @@ static json_t *skips_json(const struct run_result *r)
 	json_t *a = json_array();
 
 	for (unsigned int i = 0; r->plan && i < r->plan->nskips; i++)
-		json_array_append_new(a, json_pack("{s:o, s:o}", "what", json_text(r->plan->skip[i].what), "why",
-			json_text(r->plan->skip[i].why)));
+		json_array_append_new(
+			a, json_pack("{s:o, s:o}", "what", json_text(r->plan->skip[i].what), "why",
+				   json_text(r->plan->skip[i].why)));
 	return a;
 }
 
@@ -227,23 +240,27 @@ static json_t *injected_json(const struct run_result *r)
 static int add_run(json_t *doc, const struct run_result *r)
 {
 	struct run_totals t = run_totals(r);
-	json_t *times = json_pack("{s:o, s:o}", "started", json_text(r->started), "elapsed_s", number(r->elapsed_s));
+	json_t *times = json_pack(
+		"{s:o, s:o}", "started", json_text(r->started), "elapsed_s", number(r->elapsed_s));
 
-	return json_object_set_new(doc, "times", times) || json_object_set_new(doc, "totals", totals_json(r, &t)) ||
-	       json_object_set_new(doc, "rates", rates_json(r, &t)) || json_object_set_new(doc, "ops", ops_json(r)) ||
+	return json_object_set_new(doc, "times", times) ||
+	       json_object_set_new(doc, "totals", totals_json(r, &t)) ||
+	       json_object_set_new(doc, "rates", rates_json(r, &t)) ||
+	       json_object_set_new(doc, "ops", ops_json(r)) ||
 	       json_object_set_new(doc, "overlap", overlap_json(r, &t));
 }
 
 static int add_verdicts(json_t *doc, const struct run_result *r)
 {
-	json_t *kmsg = json_pack("{s:o, s:o, s:o}", "records", count(r->kmsg.records), "lost", count(r->kmsg.lost),
-		"oom", count(r->kmsg.oom));
-	json_t *taint = json_pack("{s:o, s:o}", "before", count(r->taint_before), "after", count(r->taint_after));
+	json_t *kmsg = json_pack("{s:o, s:o, s:o}", "records", count(r->kmsg.records), "lost",
+		count(r->kmsg.lost), "oom", count(r->kmsg.oom));
+	json_t *taint = json_pack(
+		"{s:o, s:o}", "before", count(r->taint_before), "after", count(r->taint_after));
 
 	return json_object_set_new(doc, "oracles", oracles_json(r)) ||
 	       json_object_set_new(doc, "findings", findings_json(r)) ||
-	       json_object_set_new(doc, "skips", skips_json(r)) || json_object_set_new(doc, "kmsg", kmsg) ||
-	       json_object_set_new(doc, "taint", taint);
+	       json_object_set_new(doc, "skips", skips_json(r)) ||
+	       json_object_set_new(doc, "kmsg", kmsg) || json_object_set_new(doc, "taint", taint);
 }
 
 json_t *json_summary(const struct run_result *r)
@@ -252,11 +269,12 @@ json_t *json_summary(const struct run_result *r)
 	json_t *doc;
 
 	snprintf(seed, sizeof(seed), "%" PRIu64, r->plan ? r->plan->seed : 0);
-	doc = json_pack("{s:s, s:s, s:o, s:b, s:o, s:o, s:s, s:o, s:o, s:o}", "version", SUNDER_VERSION, "status",
-		status_word(r), "exit", r->finished ? json_integer(r->exit) : json_null(), "interrupted", r->interrupted,
+	doc = json_pack("{s:s, s:s, s:o, s:b, s:o, s:o, s:s, s:o, s:o, s:o}", "version",
+		SUNDER_VERSION, "status", status_word(r), "exit",
+		r->finished ? json_integer(r->exit) : json_null(), "interrupted", r->interrupted,
 		"kernel", kernel_json(r), "machine", machine_json(r->machine), "seed", seed, "job",
-		r->plan ? json_text(r->plan->job) : json_null(), "injected", injected_json(r), "plan",
-		r->plan ? report_plan_json(r->plan) : json_null());
+		r->plan ? json_text(r->plan->job) : json_null(), "injected", injected_json(r),
+		"plan", r->plan ? report_plan_json(r->plan) : json_null());
 	if (doc && (add_run(doc, r) || add_verdicts(doc, r))) {
 		json_decref(doc);
 		return NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* KTAP version 1 (Documentation/dev-tools/ktap.rst): one test for the run itself, one for each oracle. */
+/* KTAP version 1 (Documentation/dev-tools/ktap.rst): a test for the run itself and for each oracle. */
 #include "sink.h"
 
 /* A description or a diagnostic ends at the newline, and a '#' in it would start a directive. */
@@ -11,10 +11,12 @@ static void print_plain(const char *s, FILE *out)
 
 static void print_run(const struct run_result *r, FILE *out)
 {
-	bool failed = r->exit == EXIT_LOST || r->exit == EXIT_USAGE || r->exit == EXIT_RESOURCES || !r->finished;
+	bool failed = r->exit == EXIT_LOST || r->exit == EXIT_USAGE || r->exit == EXIT_RESOURCES ||
+		      !r->finished;
 
 	fprintf(out, "# status %s, exit %d\n", status_word(r), r->exit);
-	fprintf(out, "%sok 1 run%s\n", failed ? "not " : "", r->exit == EXIT_NOTHING ? " # SKIP nothing could run here" : "");
+	fprintf(out, "%sok 1 run%s\n", failed ? "not " : "",
+		r->exit == EXIT_NOTHING ? " # SKIP nothing could run here" : "");
 }
 
 static void print_findings(const struct run_result *r, enum oracle o, FILE *out)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the sinks share: words for a run's state, printing of amounts and of text that others wrote. */
+/* What the sinks share: words for a run's state, amounts, and text that others wrote. */
 #ifndef SUNDER_REPORT_SINK_H
 #define SUNDER_REPORT_SINK_H
 
@@ -9,7 +9,7 @@
 
 enum { AMOUNT_MAX = 32, VERDICT_MAX = 256, TOP_PAIRS = 50 };
 
-/* "FAILED" until the run is finished, then OK, FINDINGS, LOST, ERROR, NO_RESOURCES or NOTHING_RAN. */
+/* "FAILED" until finished, then OK, FINDINGS, LOST, ERROR, NO_RESOURCES or NOTHING_RAN. */
 const char *status_word(const struct run_result *r);
 
 /* "ok", "finding" or "skipped: reason". */
@@ -19,7 +19,7 @@ const char *oracle_verdict(const struct run_result *r, enum oracle o, char buf[V
 const char *amount_count(uint64_t n, char buf[AMOUNT_MAX]);
 /* 3723 s -> "1:02:03", 63 s -> "1:03". */
 const char *amount_clock(double seconds, char buf[AMOUNT_MAX]);
-/* 2097152 -> "2 MiB"; the largest binary unit that leaves a number of 1 or more, one digit behind the point. */
+/* 2097152 -> "2 MiB", 1536 -> "1.5 KiB". */
 const char *amount_bytes(uint64_t bytes, char buf[AMOUNT_MAX]);
 
 /* 0 when there is nothing to divide by. */
@@ -39,9 +39,13 @@ struct op_pair {
 	uint64_t count;
 };
 /* The most frequent first; returns how many were filled in. *ret_distinct: pairs ever seen. */
-unsigned int top_pairs(const struct run_result *r, struct op_pair top[TOP_PAIRS], uint64_t *ret_distinct);
+unsigned int top_pairs(
+	const struct run_result *r, struct op_pair top[TOP_PAIRS], uint64_t *ret_distinct);
 
-/* New references, NULL without memory. Strings that are not UTF-8 have each odd byte replaced by '?'. */
+/*
+ * New references, NULL without memory. In a string that is not UTF-8 each byte above 0x7f becomes
+ * '?'.
+ */
 json_t *json_text(const char *s);
 json_t *json_finding(const struct finding_group *g);
 json_t *json_summary(const struct run_result *r);

@@ -35,18 +35,23 @@ static int columns(FILE *out)
 	return 79;
 }
 
-void report_status(const struct run_result *r, double elapsed_s, double left_s, bool terminal, FILE *out)
+void report_status(
+	const struct run_result *r, double elapsed_s, double left_s, bool terminal, FILE *out)
 {
-	char line[LINE_MAX_CHARS], rate[AMOUNT_MAX], at[AMOUNT_MAX], left[AMOUNT_MAX], n[4][AMOUNT_MAX];
+	char line[LINE_MAX_CHARS], rate[AMOUNT_MAX], at[AMOUNT_MAX], left[AMOUNT_MAX],
+		n[4][AMOUNT_MAX];
 	struct run_totals t = run_totals(r);
 	bool limited = r->plan && r->plan->timeout_ns;
 
 	amount_clock(left_s, left);
-	snprintf(line, sizeof(line), "%s%s%s  %s ops/s  overlap %.0f%%  migrated %s  split %s  collapsed %s  findings %s",
+	snprintf(line, sizeof(line),
+		"%s%s%s  %s ops/s  overlap %.0f%%  migrated %s  split %s  collapsed %s  findings "
+		"%s",
 		amount_clock(elapsed_s, at), limited ? ", left " : "", limited ? left : "",
 		amount_count((uint64_t)ops_rate(r, t.ops, elapsed_s), rate),
-		100 * ratio((double)t.ops_overlapped, (double)t.ops_seen), amount_count(t.migrated, n[0]),
-		amount_count(t.split, n[1]), amount_count(t.collapsed, n[2]), amount_count(r->ngroups, n[3]));
+		100 * ratio((double)t.ops_overlapped, (double)t.ops_seen),
+		amount_count(t.migrated, n[0]), amount_count(t.split, n[1]),
+		amount_count(t.collapsed, n[2]), amount_count(r->ngroups, n[3]));
 	if (terminal)
 		fprintf(out, "\r%.*s\033[K", columns(out), line);
 	else

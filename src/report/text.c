@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The summary for a person: verdict first, then what was found, what ran, what judged it, what did not run, how to run it again. */
+/*
+ * The summary for a person: verdict first, then what was found, what ran, what judged it, what did
+ * not run, how to run it again.
+ */
 #include "sink.h"
 
 #include <inttypes.h>
@@ -31,8 +34,8 @@ static void print_verdict(const struct run_result *r, FILE *out)
 		fprintf(out, "%u FINDING%s", r->ngroups, r->ngroups == 1 ? "" : "S");
 		break;
 	case EXIT_LOST:
-		fprintf(out, "LOST: the kernel or an executor cannot go on; %u FINDING%s", r->ngroups,
-			r->ngroups == 1 ? "" : "S");
+		fprintf(out, "LOST: the kernel or an executor cannot go on; %u FINDING%s",
+			r->ngroups, r->ngroups == 1 ? "" : "S");
 		break;
 	case EXIT_USAGE:
 		fputs("ERROR: the run failed, see the messages above", out);
@@ -44,7 +47,8 @@ static void print_verdict(const struct run_result *r, FILE *out)
 		fputs("NOTHING RAN", out);
 		break;
 	}
-	fprintf(out, "  (%s%s", r->interrupted ? "interrupted, " : "", amount_clock(r->elapsed_s, clock));
+	fprintf(out, "  (%s%s", r->interrupted ? "interrupted, " : "",
+		amount_clock(r->elapsed_s, clock));
 	if (r->machine)
 		fprintf(out, ", kernel %s", r->machine->kernel);
 	if (r->plan) {
@@ -61,11 +65,12 @@ static void print_findings(const struct run_result *r, FILE *out)
 
 		fprintf(out, "%3u. ", i + 1);
 		print_clean(g->first.title, out);
-		fprintf(out, "  (%" PRIu64 " x, first after %.1f s)\n     %s\n", g->count, g->first_s,
-			g->dir[0] ? g->dir : "not saved: see the messages above");
+		fprintf(out, "  (%" PRIu64 " x, first after %.1f s)\n     %s\n", g->count,
+			g->first_s, g->dir[0] ? g->dir : "not saved: see the messages above");
 	}
 	if (r->ngroups > SHOWN_FINDINGS)
-		fprintf(out, "     and %u more in %s/summary.json\n", r->ngroups - SHOWN_FINDINGS, r->output);
+		fprintf(out, "     and %u more in %s/summary.json\n", r->ngroups - SHOWN_FINDINGS,
+			r->output);
 	for (size_t i = 0; r->injected && r->injected[i]; i++)
 		fprintf(out, "%s%s", i ? ", " : "planted   ", r->injected[i]);
 	if (r->injected && r->injected[0])
@@ -86,18 +91,21 @@ static void print_ran(const struct run_result *r, FILE *out)
 	struct run_totals t = run_totals(r);
 	char n[6][AMOUNT_MAX];
 
-	fprintf(out, "ran       %s ops (%s/s) in %s rounds, %u lanes in %u crew%s", amount_count(t.ops, n[0]),
-		amount_count((uint64_t)ratio((double)t.ops, r->elapsed_s), n[1]), amount_count(t.rounds, n[2]), lanes(r),
-		r->ncrews, r->ncrews == 1 ? "" : "s");
+	fprintf(out, "ran       %s ops (%s/s) in %s rounds, %u lanes in %u crew%s",
+		amount_count(t.ops, n[0]),
+		amount_count((uint64_t)ratio((double)t.ops, r->elapsed_s), n[1]),
+		amount_count(t.rounds, n[2]), lanes(r), r->ncrews, r->ncrews == 1 ? "" : "s");
 	if (r->crew_restarts)
 		fprintf(out, ", %" PRIu64 " crew restarts", r->crew_restarts);
 	fprintf(out, "\n          overlap %.0f%%, migrated %s pages, split %s, collapsed %s\n",
-		100 * ratio((double)t.ops_overlapped, (double)t.ops_seen), amount_count(t.migrated, n[0]),
-		amount_count(t.split, n[1]), amount_count(t.collapsed, n[2]));
-	fprintf(out, "checked   %s cells while ops ran, %s between rounds\n", amount_count(t.checks, n[3]),
-		amount_count(t.swept, n[4]));
+		100 * ratio((double)t.ops_overlapped, (double)t.ops_seen),
+		amount_count(t.migrated, n[0]), amount_count(t.split, n[1]),
+		amount_count(t.collapsed, n[2]));
+	fprintf(out, "checked   %s cells while ops ran, %s between rounds\n",
+		amount_count(t.checks, n[3]), amount_count(t.swept, n[4]));
 	if (t.evidence_lost)
-		fprintf(out, "          %s pieces of evidence did not fit their ring\n", amount_count(t.evidence_lost, n[5]));
+		fprintf(out, "          %s pieces of evidence did not fit their ring\n",
+			amount_count(t.evidence_lost, n[5]));
 }
 
 static const char *usual_error(const struct op_totals *t)
@@ -107,7 +115,9 @@ static const char *usual_error(const struct op_totals *t)
 	for (unsigned int i = 1; i < t->nerrors; i++)
 		if (t->error[i].count > t->error[best].count)
 			best = i;
-	return t->nerrors && strerrorname_np(t->error[best].err) ? strerrorname_np(t->error[best].err) : "?";
+	return t->nerrors && strerrorname_np(t->error[best].err)
+		       ? strerrorname_np(t->error[best].err)
+		       : "?";
 }
 
 /* Ops that were tried and never worked: what they were to exercise was not. */
@@ -121,7 +131,8 @@ static void print_never(const struct run_result *r, FILE *out)
 		if (!op_get(i) || t.ok || !t.failed)
 			continue;
 		if (n < SHOWN_NEVER)
-			fprintf(out, "%s%s (%s)", n ? ", " : "failed    always: ", op_get(i)->name, usual_error(&t));
+			fprintf(out, "%s%s (%s)", n ? ", " : "failed    always: ", op_get(i)->name,
+				usual_error(&t));
 		n++;
 	}
 	if (n > SHOWN_NEVER)
@@ -142,7 +153,9 @@ static void print_oracles(const struct run_result *r, FILE *out)
 		fprintf(out, "          %s %s\n", oracle_name((enum oracle)o), verdict);
 	}
 	if (r->kmsg.lost)
-		fprintf(out, "          %" PRIu64 " records of the kernel log were overwritten before they were read\n",
+		fprintf(out,
+			"          %" PRIu64
+			" records of the kernel log were overwritten before they were read\n",
 			r->kmsg.lost);
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sums over the crews' control blocks, which lanes may be writing at the same time: each number is right, not their set. */
+/*
+ * Sums over the crews' control blocks, which lanes may be writing at the same time: each number is
+ * right, not their set.
+ */
 #include "sink.h"
 
 #include <string.h>
@@ -111,7 +114,8 @@ static void insert_pair(struct op_pair top[TOP_PAIRS], unsigned int *n, struct o
 	top[at] = p;
 }
 
-unsigned int top_pairs(const struct run_result *r, struct op_pair top[TOP_PAIRS], uint64_t *ret_distinct)
+unsigned int top_pairs(
+	const struct run_result *r, struct op_pair top[TOP_PAIRS], uint64_t *ret_distinct)
 {
 	unsigned int n = 0;
 	uint64_t distinct = 0;

@@ -11,9 +11,12 @@ static const struct {
 	unsigned int rank;
 	const char *word;
 } codes[] = {
-	[EXIT_CLEAN] = {0, "OK"},	     [EXIT_FINDING] = {4, "FINDINGS"},
-	[EXIT_USAGE] = {3, "ERROR"},	     [EXIT_RESOURCES] = {2, "NO_RESOURCES"},
-	[EXIT_NOTHING] = {1, "NOTHING_RAN"}, [EXIT_LOST] = {5, "LOST"},
+	[EXIT_CLEAN] = {0, "OK"},
+	[EXIT_FINDING] = {4, "FINDINGS"},
+	[EXIT_USAGE] = {3, "ERROR"},
+	[EXIT_RESOURCES] = {2, "NO_RESOURCES"},
+	[EXIT_NOTHING] = {1, "NOTHING_RAN"},
+	[EXIT_LOST] = {5, "LOST"},
 };
 
 enum run_exit exit_worse(enum run_exit a, enum run_exit b)

@@ -19,10 +19,9 @@
 
 enum { LANES = 2, TEXT_MAX = 1 << 20 };
 
-static const char job[] =
-	"[global]\ntimeout = 1s\ncrews = 1\n"
-	"[slot heap]\nbacking = anon\nhuge = never\nsize = 2pmd\n"
-	"[lane use]\ncount = 2\nops = touch hammer\ndepth = 4\n";
+static const char job[] = "[global]\ntimeout = 1s\ncrews = 1\n"
+			  "[slot heap]\nbacking = anon\nhuge = never\nsize = 2pmd\n"
+			  "[lane use]\ncount = 2\nops = touch hammer\ndepth = 4\n";
 
 struct fixture {
 	struct machine machine;
@@ -41,14 +40,20 @@ static int set_up(void **state)
 	clock_setup();
 	assert_int_equal(machine_probe(&f->machine), 0);
 	caps_setup(&f->machine, NULL);
-	assert_int_equal(plan_load_text("t.job", job, strlen(job), &f->machine, &o, &f->plan, err, sizeof(err)), 0);
+	assert_int_equal(plan_load_text("t.job", job, strlen(job), &f->machine, &o, &f->plan, err,
+				 sizeof(err)),
+		0);
 	f->crew.ctl = calloc(1, sizeof(*f->crew.ctl));
 	f->crew.ctl->nlanes = LANES;
 	f->crew.plan = f->plan;
 	f->crews[0] = &f->crew;
 	snprintf(f->top, sizeof(f->top), "/tmp/sunder-report-XXXXXX");
 	assert_non_null(mkdtemp(f->top));
-	f->r = (struct run_result){.plan = f->plan, .machine = &f->machine, .crew = f->crews, .ncrews = 1, .elapsed_s = 2,
+	f->r = (struct run_result){.plan = f->plan,
+		.machine = &f->machine,
+		.crew = f->crews,
+		.ncrews = 1,
+		.elapsed_s = 2,
 		.finished = true};
 	snprintf(f->r.output, sizeof(f->r.output), "%s", f->top);
 	snprintf(f->r.started, sizeof(f->r.started), "2026-01-02T03:04:05Z");
@@ -81,7 +86,11 @@ static int tear_down(void **state)
 
 static struct finding make_finding(enum oracle o, const char *title)
 {
-	struct finding f = {.oracle = o, .text = strdup("what was seen\n"), .has_program = true, .lane = 1, .round = 7};
+	struct finding f = {.oracle = o,
+		.text = strdup("what was seen\n"),
+		.has_program = true,
+		.lane = 1,
+		.round = 7};
 
 	snprintf(f.title, sizeof(f.title), "%s", title);
 	return f;
@@ -139,7 +148,8 @@ static struct finding_group *file(struct fixture *f, struct finding finding, dou
 	return g;
 }
 
-static char *summary_text(const struct run_result *r, void (*sink)(const struct run_result *r, FILE *out))
+static char *summary_text(
+	const struct run_result *r, void (*sink)(const struct run_result *r, FILE *out))
 {
 	char *text = NULL;
 	size_t len;
@@ -154,7 +164,8 @@ static char *summary_text(const struct run_result *r, void (*sink)(const struct 
 
 static void the_worse_exit_wins_in_the_order_5_1_2_3_4_0(void **state)
 {
-	static const enum run_exit order[] = {EXIT_LOST, EXIT_FINDING, EXIT_USAGE, EXIT_RESOURCES, EXIT_NOTHING, EXIT_CLEAN};
+	static const enum run_exit order[] = {
+		EXIT_LOST, EXIT_FINDING, EXIT_USAGE, EXIT_RESOURCES, EXIT_NOTHING, EXIT_CLEAN};
 
 	for (size_t i = 0; i < 6; i++) {
 		for (size_t k = 0; k < 6; k++) {
@@ -184,7 +195,8 @@ static void a_run_that_has_not_ended_says_failed_and_no_oracle_says_ok(void **st
 	assert_string_equal(json_string_value(json_object_get(doc, "status")), "FAILED");
 	assert_true(json_is_null(json_object_get(doc, "exit")));
 	for (int o = 0; o < ORACLE_COUNT; o++)
-		assert_string_equal(oracle_verdict(&f->r, (enum oracle)o, verdict), "skipped: the run has not ended");
+		assert_string_equal(oracle_verdict(&f->r, (enum oracle)o, verdict),
+			"skipped: the run has not ended");
 	json_decref(doc);
 }
 
@@ -195,7 +207,8 @@ static void an_oracle_that_saw_no_round_is_not_ok(void **state)
 
 	assert_string_equal(oracle_verdict(&f->r, ORACLE_CONTENT, verdict), "ok");
 	f->crew.ctl->rounds_done = 0;
-	assert_string_equal(oracle_verdict(&f->r, ORACLE_CONTENT, verdict), "skipped: no round was run");
+	assert_string_equal(
+		oracle_verdict(&f->r, ORACLE_CONTENT, verdict), "skipped: no round was run");
 	assert_string_equal(oracle_verdict(&f->r, ORACLE_KLOG, verdict), "ok");
 }
 
@@ -237,8 +250,10 @@ static void errors_of_an_op_are_summed_over_lanes(void **state)
 	assert_int_equal(t.error[1].count, 3);
 	doc = json_summary(&f->r);
 	op = json_array_get(json_object_get(doc, "ops"), 0);
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(op, "errors"), "ENOMEM")), 3);
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(op, "errors"), "other")), 2);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(op, "errors"), "ENOMEM")), 3);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(op, "errors"), "other")), 2);
 	json_decref(doc);
 }
 
@@ -307,7 +322,8 @@ static void equal_titles_make_one_group(void **state)
 static void a_finding_has_report_program_and_json(void **state)
 {
 	struct fixture *f = *state;
-	struct finding_group *g = file(f, make_finding(ORACLE_CONTENT, "content: lost write on anon"), 1.5);
+	struct finding_group *g =
+		file(f, make_finding(ORACLE_CONTENT, "content: lost write on anon"), 1.5);
 	struct program *p = malloc(sizeof(*p)), *drawn = malloc(sizeof(*drawn));
 	char *text, err[256];
 	json_t *j;
@@ -352,8 +368,8 @@ static void a_finding_of_no_lane_has_the_programs_of_all_crews(void **state)
 
 static void titles_cannot_name_other_files(void **state)
 {
-	static const char *const titles[] = {"../../../etc/passwd", "/", "", "..", "a\tb\033[31m\x01", "\xff\xfe", "KASAN: UAF in x()",
-		"-rf", "%s%n"};
+	static const char *const titles[] = {"../../../etc/passwd", "/", "", "..",
+		"a\tb\033[31m\x01", "\xff\xfe", "KASAN: UAF in x()", "-rf", "%s%n"};
 	struct fixture *f = *state;
 	char top[96];
 
@@ -363,7 +379,8 @@ static void titles_cannot_name_other_files(void **state)
 		const char *name = g->dir + strlen(top);
 
 		assert_memory_equal(g->dir, top, strlen(top));
-		assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-"), strlen(name));
+		assert_int_equal(
+			strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-"), strlen(name));
 		assert_true(strlen(name) > 4);
 		assert_in_file(g->dir, "finding.json", "what was seen");
 	}
@@ -408,9 +425,12 @@ static void the_text_begins_with_the_verdict(void **state)
 		enum run_exit code;
 		const char *head;
 	} cases[] = {
-		{EXIT_CLEAN, "CLEAN"},		       {EXIT_FINDING, "1 FINDING "},
-		{EXIT_USAGE, "ERROR"},		       {EXIT_RESOURCES, "NOT ENOUGH RESOURCES"},
-		{EXIT_NOTHING, "NOTHING RAN"}, {EXIT_LOST, "LOST"},
+		{EXIT_CLEAN, "CLEAN"},
+		{EXIT_FINDING, "1 FINDING "},
+		{EXIT_USAGE, "ERROR"},
+		{EXIT_RESOURCES, "NOT ENOUGH RESOURCES"},
+		{EXIT_NOTHING, "NOTHING RAN"},
+		{EXIT_LOST, "LOST"},
 	};
 	struct fixture *f = *state;
 
@@ -427,7 +447,8 @@ static void the_text_begins_with_the_verdict(void **state)
 
 static void skips_of_one_reason_stand_together(void **state)
 {
-	static struct plan_skip skips[] = {{"op a", "no debugfs"}, {"slot b", "no pool"}, {"op c", "no debugfs"}};
+	static struct plan_skip skips[] = {
+		{"op a", "no debugfs"}, {"slot b", "no pool"}, {"op c", "no debugfs"}};
 	struct fixture *f = *state;
 	struct plan plan = *f->plan;
 	char *text;
@@ -447,7 +468,8 @@ static void ktap_has_a_line_for_the_run_and_each_oracle(void **state)
 	struct fixture *f = *state;
 	char *text;
 
-	f->r.oracle[ORACLE_KLOG] = (struct oracle_state){.skipped = "not readable # TODO\nok 9 fake"};
+	f->r.oracle[ORACLE_KLOG] =
+		(struct oracle_state){.skipped = "not readable # TODO\nok 9 fake"};
 	file(f, make_finding(ORACLE_ERRNO, "errno: EINVAL in mmap"), 1);
 	f->r.exit = EXIT_FINDING;
 	text = summary_text(&f->r, ktap_summary);
@@ -476,7 +498,8 @@ static void names_that_are_not_utf8_still_make_a_document(void **state)
 	doc = json_summary(&f->r);
 	f->r.plan = f->plan;
 	assert_string_equal(json_string_value(json_object_get(doc, "job")), "?.job");
-	assert_string_equal(json_string_value(json_object_get(json_object_get(doc, "plan"), "job")), "?.job");
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(doc, "plan"), "job")), "?.job");
 	json_decref(doc);
 }
 
@@ -501,8 +524,8 @@ static void a_summary_before_the_crews_exist_is_a_whole_document(void **state)
 
 static void words_for_a_shell_are_quoted_when_they_must_be(void **state)
 {
-	static const char *const words[][2] = {{"a/b.job", "a/b.job"}, {"a b", "'a b'"}, {"it's", "'it'\\''s'"}, {"", "''"},
-		{"$(x)", "'$(x)'"}};
+	static const char *const words[][2] = {{"a/b.job", "a/b.job"}, {"a b", "'a b'"},
+		{"it's", "'it'\\''s'"}, {"", "''"}, {"$(x)", "'$(x)'"}};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		char buf[64] = "";

@@ -11,21 +11,28 @@ enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_KTAP };
 int report_format_find(const char *name); /* enum report_format or -EINVAL */
 
 /* Exit codes, worst wins: 5, 1, 2, 3, 4, 0. */
-enum run_exit { EXIT_CLEAN = 0, EXIT_FINDING = 1, EXIT_USAGE = 2, EXIT_RESOURCES = 3, EXIT_NOTHING = 4, EXIT_LOST = 5 };
+enum run_exit {
+	EXIT_CLEAN = 0,
+	EXIT_FINDING = 1,
+	EXIT_USAGE = 2,
+	EXIT_RESOURCES = 3,
+	EXIT_NOTHING = 4,
+	EXIT_LOST = 5
+};
 enum run_exit exit_worse(enum run_exit a, enum run_exit b);
 
 /* A group of equal findings. */
 struct finding_group {
 	struct finding first;
 	uint64_t count;
-	double first_s, last_s;	/* seconds since the run's start */
-	char dir[256];		/* DIR/findings/NNN-slug, "" if it could not be written */
+	double first_s, last_s; /* seconds since the run's start */
+	char dir[256]; /* DIR/findings/NNN-slug, "" if it could not be written */
 };
 
 struct oracle_state {
 	bool enabled;
-	char skipped[192];	/* reason, "" if it judges */
-	uint64_t findings;	/* with duplicates */
+	char skipped[192]; /* reason, "" if it judges */
+	uint64_t findings; /* with duplicates */
 };
 
 /* Everything that a run knows about itself. Filled by the supervisor, read by the sinks. */
@@ -33,16 +40,16 @@ struct run_result {
 	const struct plan *plan;
 	const struct machine *machine;
 	char output[256];
-	char started[32];	/* UTC, ISO 8601 */
+	char started[32]; /* UTC, ISO 8601 */
 	char kernel_cmdline[1024];
 	double elapsed_s;
-	bool finished;		/* false: summary says FAILED, the run is still going or was lost */
+	bool finished; /* false: summary says FAILED, the run is still going or was lost */
 	bool interrupted;
 	enum run_exit exit;
 	struct oracle_state oracle[ORACLE_COUNT];
 	struct finding_group *group; /* [ngroups] */
 	unsigned int ngroups;
-	struct crew *const *crew;    /* [ncrews], for counts; NULL before start */
+	struct crew *const *crew; /* [ncrews], for counts; NULL before start */
 	unsigned int ncrews;
 	uint64_t crew_restarts;
 	struct kmsg_counts kmsg;
@@ -54,7 +61,7 @@ struct run_result {
 struct run_totals {
 	uint64_t ops, rounds, migrated, split, collapsed, touched, checks, swept, zeros, segv, bus;
 	uint64_t ops_seen, ops_overlapped, evidence_lost;
-	double skew_ns;		/* mean per lane and round */
+	double skew_ns; /* mean per lane and round */
 };
 struct run_totals run_totals(const struct run_result *r);
 
@@ -70,13 +77,18 @@ struct op_totals {
 struct op_totals op_totals(const struct run_result *r, unsigned int op);
 
 /*
- * Files the finding (takes f's strings): a known title only counts. A new one gets a directory with report.txt, finding.json, program.txt,
- * and a line on stderr, and summary.json is brought up to date. Never loses it: what cannot be written goes to stderr whole. Returns
- * the group, valid until the next new title; NULL without memory.
+ * Files the finding (takes f's strings): a known title only counts. A new one gets a directory with
+ * report.txt, finding.json and program.txt (of a finding without a program: program-crewN.txt, what
+ * each crew was running), and a line on stderr, and summary.json is brought up to date. Never loses
+ * it: what cannot be written goes to stderr whole. Returns the group, valid until the next new
+ * title; NULL without memory.
  */
 struct finding_group *report_finding(struct run_result *r, struct finding *f, double now_s);
 
-/* The plan as in summary.json (new reference): plan_json(), whatever bytes the job's name is made of; JSON null if it cannot be told. */
+/*
+ * The plan as in summary.json (new reference): plan_json(), whatever bytes the job's name is made
+ * of; JSON null if it cannot be told.
+ */
 json_t *report_plan_json(const struct plan *p);
 
 /* DIR/summary.json by rename. 0 or -errno. */
@@ -86,6 +98,7 @@ int report_summary_file(const struct run_result *r);
 void report_summary(const struct run_result *r, enum report_format format, FILE *out);
 
 /* One status line: on a terminal it overwrites itself. */
-void report_status(const struct run_result *r, double elapsed_s, double left_s, bool terminal, FILE *out);
+void report_status(
+	const struct run_result *r, double elapsed_s, double left_s, bool terminal, FILE *out);
 
 #endif
