@@ -139,6 +139,20 @@ int path_make_dirs(const char *path)
 	}
 }
 
+/* A name survives a crash only when its directory was synced; not every filesystem can. */
+static void sync_parent(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX] = ".";
+	_cleanup_close_ int fd = -1;
+
+	if (slash)
+		snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		fsync(fd);
+}
+
 int path_publish(const char *path, const char *data, size_t len)
 {
 	_cleanup_close_ int fd = -1;
@@ -162,5 +176,6 @@ int path_publish(const char *path, const char *data, size_t len)
 	}
 	if (fsync(fd) < 0 || rename(tmp, path) < 0)
 		return -errno;
+	sync_parent(path);
 	return 0;
 }

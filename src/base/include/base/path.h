@@ -43,7 +43,10 @@ int path_read_choice(const char *path, char *buf, size_t size);
 /* mkdir -p, mode 0755. 0 or -errno. Not under the root: for our own output. */
 int path_make_dirs(const char *path);
 
-/* Writes a file of our own by temporary name, fsync and rename. 0 or -errno. Not under the root. */
+/*
+ * Writes a file of our own by temporary name, fsync and rename: after a crash, too, there is the old
+ * one or the new one. 0 or -errno. Not under the root.
+ */
 int path_publish(const char *path, const char *data, size_t len);
 
 #endif
