@@ -74,7 +74,7 @@ enum op_when {
 	WHEN_SHMEM = 1 << 7,	  /* memfd, tmpfs, anon_shared */
 	WHEN_FILE = 1 << 8,	  /* disk file */
 	WHEN_TIGHT = 1 << 9,	  /* hugetlb whose pool may run dry */
-	WHEN_UNPRIV = 1 << 10,	  /* effective uid is not 0 */
+	WHEN_UNPRIV = 1 << 10,	  /* RLIMIT_MEMLOCK binds */
 	WHEN_ODD = 1 << 11,	  /* the op's own odd() says that these arguments are refused */
 	WHEN_GONE_PEER = 1 << 12, /* the other process may be gone (crew is stopping) */
 	WHEN_PRIVATE = 1 << 13,	  /* private backings, hugetlb_private included */
@@ -112,7 +112,7 @@ struct op_env {
 	int split_fd;	 /* debugfs split_huge_pages, or -1 */
 	int smaps_fd, pagemap_fd, numa_maps_fd; /* of this process, or -1 */
 	int smaps_rollup_fd;
-	bool privileged; /* effective uid 0 */
+	bool privileged; /* RLIMIT_MEMLOCK does not bind */
 	/* What the op tells besides its result; exec clears them before each call. */
 	uint64_t migrated, split, collapsed, bytes;
 };
