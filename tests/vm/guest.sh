@@ -5,7 +5,7 @@
 # $work/stderr and the command's output on $work/stdout; the expect_* functions end the test.
 # Set by the runner: $root (source tree), $binary, $kernel (for --kernel), $work (empty directory).
 set -u
-: "${root:?}" "${kernel:?}" "${work:?}"
+: "${root:?}" "${binary:?}" "${kernel:?}" "${work:?}"
 
 fail()
 {
@@ -44,4 +44,21 @@ expect_text()
 expect_no_text()
 {
 	! grep -aqE -- "$2" "$1" || fail "$1 has a line like '$2': $(grep -aE -m1 -- "$2" "$1")"
+}
+
+# sunder_vm CODE ARGS...: as vm, with the program that is tested
+sunder_vm()
+{
+	local want=$1
+	shift
+	[ -x "$binary" ] || skip "$binary is not built"
+	vm "$want" --binary "$binary" "$@"
+}
+
+# clean_job NAME: a workload runs for a minute, or $SUNDER_SOAK seconds, with no finding, and each of its ops succeeds.
+clean_job()
+{
+	sunder_vm 0 --nodes 2 -- run --timeout "${SUNDER_SOAK:-60}s" "workloads/$1.job"
+	"$root/tests/vm/op_successes.py" "$work/out/summary.json" >"$work/never" ||
+		fail "$1 on $kernel: $(cat "$work/never")"
 }
