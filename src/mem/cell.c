@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Added to the count of zeroing ops: no op will have brought it there, so that a zero is always explained. */
+#define CELL_MAY_GO 0x80000000u
+
 enum { FAULTS_MAX = 32 }; /* judged in one access before the rest of the range is left alone */
 
 static __thread struct cells *current;
@@ -106,7 +109,7 @@ static uint32_t judge_own(const struct place *p, uint32_t cell, uint32_t gen, ui
 	}
 	if (ours && zeroing && is_stale_chunk(p, cell))
 		return (uint32_t)(seen & CELL_GEN_MASK);
-	report_value(p, ours ? EVIDENCE_OLD : seen & CELL_CHILD ? EVIDENCE_CHILD : EVIDENCE_FOREIGN, p->c->lane, cell,
+	report_value(p, ours ? (gen & CELL_GEN_ZERO ? EVIDENCE_STALE : EVIDENCE_OLD) : seen & CELL_CHILD ? EVIDENCE_CHILD : EVIDENCE_FOREIGN, p->c->lane, cell,
 		expected_value(p, cell, gen), seen);
 	return ours ? (uint32_t)(seen & CELL_GEN_MASK) : gen;
 }
@@ -131,6 +134,12 @@ static void stamp_own(const struct place *p, struct cell_shadow *s, _Atomic uint
 	uint32_t gen = (atomic_load_explicit(&s->gen, memory_order_relaxed) + 1) & CELL_GEN_MASK;
 	uint32_t ze = track_ended(p->sp, &p->content->zero, cell);
 
+	/*
+	 * shmem maps a huge page whole even where the object ends inside it: a stamp beyond the end is dropped by a later split
+	 * or truncation. What is stamped while the object may be short is not expected to last.
+	 */
+	if (__builtin_expect(!track_ok(p->sp, &p->content->bus, cell), 0))
+		ze = track_begun(p->sp, &p->content->zero, cell) + CELL_MAY_GO;
 	if (p->c->child && p->sp->private) {
 		atomic_store_explicit(addr, cell_stamp(p->slot, p->c->lane, cell, gen) | CELL_CHILD, memory_order_release);
 		return;
@@ -175,7 +184,7 @@ static void check_peer(const struct place *p, unsigned int owner, uintptr_t base
 		return;
 	if (begun != ended || (begun != ze && is_stale_chunk(p, cell)))
 		return; /* an op that takes the page away is flushing other CPUs at this moment */
-	report_value(p, EVIDENCE_PEER_OLD, owner, cell, gen0 & CELL_GEN_ZERO ? 0 : id | gen0, seen);
+	report_value(p, EVIDENCE_STALE, owner, cell, gen0 & CELL_GEN_ZERO ? 0 : id | gen0, seen);
 }
 
 /* ---- faults ---- */

@@ -341,8 +341,9 @@ static void zeroed(const struct settle *s, struct cell_shadow *shadow)
 
 		if (any_begun(s->sp, s->t, i) != any)
 			return;
-		atomic_store_explicit(&shadow[i].ze, ended, memory_order_release);
+		/* In this order: a peer that sees the new `ze` must know that a zero is expected (check_peer()). */
 		atomic_store_explicit(&shadow[i].gen, gen | CELL_GEN_ZERO, memory_order_release);
+		atomic_store_explicit(&shadow[i].ze, ended, memory_order_release);
 	}
 }
 

@@ -46,7 +46,7 @@ int oracle_taint(uint64_t before, uint64_t after, struct finding *ret)
 	text = open_memstream(&f.text, &len);
 	if (!text)
 		return -ENOMEM;
-	n = snprintf(f.title, sizeof(f.title), "taint: kernel became tainted ");
+	n = snprintf(f.title, sizeof(f.title), "taint: kernel became tainted");
 	fprintf(text, "/proc/sys/kernel/tainted was %llu, is %llu\n", (unsigned long long)before,
 		(unsigned long long)after);
 	for (unsigned int i = 0; i < 64; i++) {
@@ -54,7 +54,7 @@ int oracle_taint(uint64_t before, uint64_t after, struct finding *ret)
 			continue;
 		if (i < ARRAY_SIZE(bits)) {
 			fprintf(text, "bit %u (%c): %s\n", i, bits[i].letter, bits[i].why);
-			n += snprintf(f.title + n, sizeof(f.title) - (size_t)n, "%c", bits[i].letter);
+			n += snprintf(f.title + n, sizeof(f.title) - (size_t)n, " %c", bits[i].letter);
 		} else {
 			fprintf(text, "bit %u: unknown\n", i);
 		}

@@ -174,7 +174,7 @@ static void what_was_promised_to_be_zero_must_be(void **state)
 	touch(w, 0, 0, PMD_PAGES, CELL_WRITE);
 	run_effect(w, EFFECT_ZEROED, 0, PMD_PAGES); /* but the memory keeps its stamps */
 	touch(w, 0, 9, 1, CELL_READ);
-	assert_int_equal(next_evidence(w), EVIDENCE_OLD);
+	assert_int_equal(next_evidence(w), EVIDENCE_STALE);
 }
 
 static void a_peer_must_not_see_less_than_was_published(void **state)
@@ -189,7 +189,7 @@ static void a_peer_must_not_see_less_than_was_published(void **state)
 	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
 	*cell(w, 0, 5) = old;
 	touch(w, 1, 5, 1, CELL_READ);
-	assert_int_equal(next_evidence(w), EVIDENCE_PEER_OLD);
+	assert_int_equal(next_evidence(w), EVIDENCE_STALE);
 }
 
 static void a_childs_write_must_stay_in_the_child(void **state)
@@ -232,6 +232,22 @@ static void a_repair_that_a_loss_overlapped_proves_nothing(void **state)
 	mprotect((void *)slot_addr(&w->slot, 0, 20), 4096, PROT_NONE);
 	touch(w, 0, 20, 1, CELL_READ);
 	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+}
+
+static void a_stamp_beyond_the_end_need_not_last(void **state)
+{
+	struct world *w = *state;
+
+	run_effect(w, EFFECT_BUS, 25, 1);
+	touch(w, 0, 25, 1, CELL_WRITE);
+	run_effect(w, EFFECT_SIZED, 25, 1);
+	*cell(w, 0, 25) = 0;
+	touch(w, 0, 25, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+	touch(w, 0, 25, 1, CELL_WRITE);
+	*cell(w, 0, 25) = 0;
+	touch(w, 0, 25, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_ZERO);
 }
 
 static void read_only_faults_writes_alone(void **state)
@@ -338,6 +354,7 @@ int main(void)
 		T(a_childs_write_must_stay_in_the_child),
 		T(a_fault_is_legal_in_a_hole_only),
 		T(a_repair_that_a_loss_overlapped_proves_nothing),
+		T(a_stamp_beyond_the_end_need_not_last),
 		T(read_only_faults_writes_alone),
 		T(what_was_surely_unmapped_must_fault),
 		T(a_write_to_what_is_surely_read_only_must_fault),
