@@ -380,13 +380,30 @@ static int settle_size(struct plan *p, uint64_t size)
 	return r;
 }
 
+/* What each lane may take for a moment: a page to migrate to, a copy of private memory (a child, another mapping). */
+static uint64_t huge_pages_in_flight(const struct plan *p, uint64_t size)
+{
+	uint64_t lanes = 0, copy = 0;
+
+	for (unsigned int i = 0; i < p->ncrews; i++)
+		lanes += p->crew[i].nlanes;
+	for (unsigned int i = 0; i < p->nslots; i++) {
+		const struct slot_spec *s = &p->slot[i];
+
+		if ((p->slots_present >> i & 1) && s->huge_size == size && backing_is_private(s->backing) &&
+			s->size / size > copy)
+			copy = s->size / size;
+	}
+	return lanes * (1 + copy);
+}
+
 /*
- * True unless every node has room for twice what the slots may take: a migration needs the other
- * half.
+ * True unless every node has room for twice what the slots may take (all of it may be on the way to another node) and for
+ * what lanes take for a moment.
  */
 static bool pool_is_tight(const struct plan *p, const struct machine *m, uint64_t size)
 {
-	uint64_t want = 2 * plan_huge_pages(p, size, true);
+	uint64_t want = 2 * plan_huge_pages(p, size, true) + huge_pages_in_flight(p, size);
 
 	for (int i = 0; i < m->nmem_nodes; i++) {
 		unsigned long long free_pages;

@@ -579,7 +579,7 @@ static void every_drawn_program_can_be_encoded(void **state)
 static void ops_come_by_their_weights(void **state)
 {
 	struct plan *p = load(TWO_SLOTS "[lane l]\ndepth = 10\nops = touch:7 hammer:2 mlock:0\nop "
-					"= munmap_whole weight=1\n");
+					"= madvise_dontneed weight=1\n");
 	unsigned int count[OP_NUMBERS] = {0};
 	static struct program_lane lane;
 
@@ -591,8 +591,26 @@ static void ops_come_by_their_weights(void **state)
 	}
 	assert_in_range(count[op_find("touch")], 6700, 7300);
 	assert_in_range(count[op_find("hammer")], 1800, 2200);
-	assert_in_range(count[op_find("munmap_whole")], 850, 1150);
+	assert_in_range(count[op_find("madvise_dontneed")], 850, 1150);
 	assert_int_equal(count[op_find("mlock")], 0);
+	plan_free(p);
+}
+
+static void what_is_taken_away_is_mostly_given_back(void **state)
+{
+	struct plan *p = load(TWO_SLOTS "[lane l]\ndepth = 10\nops = touch:8 munmap_part:1\n");
+	unsigned int unmapped = 0, mapped = 0;
+	static struct program_lane lane;
+
+	for (uint64_t round = 0; round < 1000; round++) {
+		plan_draw_lane(p, 0, 0, round, &lane);
+		for (unsigned int i = 0; i < lane.nops; i++) {
+			unmapped += lane.op[i].op == op_find("munmap_part");
+			mapped += lane.op[i].op == op_find("mmap");
+		}
+	}
+	assert_true(unmapped > 700);
+	assert_in_range(mapped, unmapped / 2, unmapped);
 	plan_free(p);
 }
 
@@ -758,10 +776,10 @@ static void ample_pools_make_no_slot_tight(void **state)
 	struct plan *p = load(HUGE_JOB "[lane l]\nops = touch\n");
 
 	fake_root_make();
-	fake_pool("200\n", "0\n", "100\n", "100\n");
+	fake_pool("242\n", "0\n", "121\n", "121\n");
 	assert_int_equal(plan_settle_pools(p, &box), 0);
 	fake_root_remove();
-	/* 4 + 32 + 8 pages, twice: 88 */
+	/* 4 + 32 + 8 pages, twice, and the lane's: a copy of the largest and a page to migrate to */
 	assert_int_equal(p->slots_present, 7);
 	assert_int_equal(p->slots_tight, 0);
 	plan_free(p);
@@ -772,7 +790,7 @@ static void one_poor_node_makes_slots_tight(void **state)
 	struct plan *p = load(HUGE_JOB "[lane l]\nops = touch\n");
 
 	fake_root_make();
-	fake_pool("200\n", "0\n", "113\n", "87\n");
+	fake_pool("241\n", "0\n", "121\n", "120\n");
 	assert_int_equal(plan_settle_pools(p, &box), 0);
 	fake_root_remove();
 	assert_int_equal(p->slots_present, 7);
@@ -848,7 +866,7 @@ static const char *source_path(const char *name)
 
 static void the_jobs_that_we_ship_are_plans(void **state)
 {
-	static const char *const names[] = {"quick", "hugetlb-migrate", "thp-churn", "busted"};
+	static const char *const names[] = {"quick", "hugetlb-migrate", "thp-churn", "collapse-fallocate", "busted"};
 	static const char *const injections[] = {"content", NULL};
 	struct plan_options o = {.seed = 1, .tmp_dir = "/tmp", .inject_names = injections};
 	struct machine small = box;
@@ -977,6 +995,7 @@ int main(void)
 		cmocka_unit_test(the_same_seed_gives_the_same_program),
 		cmocka_unit_test(every_drawn_program_can_be_encoded),
 		cmocka_unit_test(ops_come_by_their_weights),
+		cmocka_unit_test(what_is_taken_away_is_mostly_given_back),
 		cmocka_unit_test(what_the_job_fixes_is_never_drawn),
 		cmocka_unit_test(a_fixed_sequence_keeps_its_order),
 		cmocka_unit_test(lanes_meet_on_one_huge_page_in_three_rounds_of_four),
