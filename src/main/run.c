@@ -75,6 +75,10 @@ static int make_output(struct run *r)
 	gmtime_r(&now, &tm);
 	strftime(r->result.started, sizeof(r->result.started), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
+	if (r->o->output && strlen(r->o->output) >= sizeof(r->result.output)) {
+		log_error("--output: longer than %zu bytes", sizeof(r->result.output) - 1);
+		return -ENAMETOOLONG;
+	}
 	if (r->o->output)
 		snprintf(r->result.output, sizeof(r->result.output), "%s", r->o->output);
 	else
