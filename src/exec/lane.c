@@ -168,7 +168,7 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index)
 
 	l->cells.op = c->op;
 	l->cells.op_index = (uint8_t)index;
-	l->env.migrated = l->env.split = l->env.collapsed = l->env.bytes = 0;
+	l->env.migrated = l->env.collapsed = l->env.bytes = 0;
 	if (op->effects) {
 		fx.n = op->effects(&l->env, c, fx.eff);
 		effects_begin(ctl->space, ctl->nslots, l->env.proc, &fx);
@@ -199,8 +199,6 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index)
 	count(l, c->op, r < 0 ? (int)-r : 0, stop - rec->start);
 	if (l->env.migrated)
 		bump(&l->ctl->migrated, l->env.migrated);
-	if (l->env.split)
-		bump(&l->ctl->split, l->env.split);
 	if (l->env.collapsed)
 		bump(&l->ctl->collapsed, l->env.collapsed);
 	if (__builtin_expect(r < 0, 0))

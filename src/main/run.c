@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "sys/ledger.h"
+#include "sys/vmstat.h"
 
 double run_now_s(void)
 {
@@ -23,6 +24,13 @@ double run_now_s(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+uint64_t run_splits(void)
+{
+	static const char *const names[] = {"thp_split_page", "thp_split_pmd", NULL};
+
+	return vmstat_sum(names);
 }
 
 void run_finding(struct run *r, struct finding *f)
@@ -287,11 +295,13 @@ static enum run_exit drive(struct run *r)
 	}
 	open_oracles(r);
 	r->start_s = run_now_s();
+	r->result.splits_before = r->result.splits_now = run_splits();
 	e = make_crews(r);
 	if (e == 0) {
 		inject_start(r);
 		e = supervise(r);
 	}
+	r->result.splits_now = run_splits();
 	end_crews(r);
 	close_oracles(r);
 	if (e < 0)

@@ -75,6 +75,7 @@ bool inject_has(const struct run *r, const char *name);
 int supervise(struct run *r);
 
 double run_now_s(void);
+uint64_t run_splits(void); /* huge pages and PMDs that the kernel has split since boot */
 void run_finding(struct run *r, struct finding *f);
 
 #endif

@@ -238,6 +238,7 @@ static void tick(struct watch *w)
 			if (crew_running(r, i))
 				kill_crew(w, i);
 	if (!r->o->quiet && now >= w->next_status_s) {
+		r->result.splits_now = run_splits();
 		report_status(&r->result, now, w->deadline_s > now ? w->deadline_s - now : 0, isatty(STDERR_FILENO), stderr);
 		w->next_status_s = now + r->o->status_interval_s;
 	}

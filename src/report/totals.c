@@ -18,7 +18,6 @@ static uint64_t add_lane(struct run_totals *t, const struct lane_ctl *l)
 {
 	t->ops += load(&l->ops);
 	t->migrated += load(&l->migrated);
-	t->split += load(&l->split);
 	t->collapsed += load(&l->collapsed);
 	t->touched += load(&l->touched);
 	t->checks += load(&l->checks);
@@ -32,7 +31,7 @@ static uint64_t add_lane(struct run_totals *t, const struct lane_ctl *l)
 
 struct run_totals run_totals(const struct run_result *r)
 {
-	struct run_totals t = {0};
+	struct run_totals t = {.split = r->splits_now - r->splits_before};
 	double skew = 0, releases = 0;
 
 	for (unsigned int i = 0; r->crew && i < r->ncrews; i++) {

@@ -40,7 +40,7 @@ struct lane_ctl {
 	_Atomic uint32_t op;		/* number of the op in progress; OP_NUMBERS: none */
 	_Atomic uint64_t op_start;	/* ticks; 0: none in progress */
 	_Atomic uint64_t round;
-	_Atomic uint64_t ops, migrated, split, collapsed, touched, checks, zeros, segv, bus, swept;
+	_Atomic uint64_t ops, migrated, collapsed, touched, checks, zeros, segv, bus, swept;
 	_Atomic uint64_t skew_ns;	/* released that much after its own deadline, sum */
 	struct record record[PROGRAM_MAX_OPS];
 	_Atomic uint32_t nrecords;

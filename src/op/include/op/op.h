@@ -114,7 +114,7 @@ struct op_env {
 	int smaps_rollup_fd;
 	bool privileged; /* RLIMIT_MEMLOCK does not bind */
 	/* What the op tells besides its result; exec clears them before each call. */
-	uint64_t migrated, split, collapsed, bytes;
+	uint64_t migrated, collapsed, bytes;
 };
 
 struct op {
