@@ -17,11 +17,13 @@ static size_t lay_out(struct crew_ctl *ctl, struct space_mem *mem)
 	space_alloc(mem, sizeof(*ctl));
 	for (unsigned int i = 0; i < ctl->nslots; i++)
 		if (ctl->slot[i].present)
-			space_init(&ctl->space[i], &ctl->slot[i], ctl->nprocs, ctl->nlanes, ctl->lane_proc, mem);
+			space_init(&ctl->space[i], &ctl->slot[i], ctl->nprocs, ctl->nlanes,
+				ctl->lane_proc, mem);
 	return mem->used;
 }
 
-static void describe(struct crew_ctl *ctl, const struct plan *plan, unsigned int index, const struct machine *m)
+static void describe(
+	struct crew_ctl *ctl, const struct plan *plan, unsigned int index, const struct machine *m)
 {
 	const struct plan_crew *pc = &plan->crew[index];
 
@@ -49,10 +51,12 @@ static int map_ctl(struct crew *c)
 	describe(model, c->plan, c->index, c->machine);
 	mem.size = c->ctl_size = lay_out(model, &mem);
 	free(model);
-	p = mmap(NULL, c->ctl_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p = mmap(NULL, c->ctl_size, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return -errno;
-	madvise(p, c->ctl_size, MADV_NOHUGEPAGE); /* the tool's memory stays small and out of the statistics */
+	madvise(p, c->ctl_size,
+		MADV_NOHUGEPAGE); /* the tool's memory stays small and out of the statistics */
 	c->ctl = ctl = p;
 	describe(ctl, c->plan, c->index, c->machine);
 	mem.base = p;
@@ -60,8 +64,8 @@ static int map_ctl(struct crew *c)
 	return 0;
 }
 
-int crew_new(const struct plan *plan, unsigned int index, const struct machine *m, const struct slot_places *places,
-	struct crew **ret)
+int crew_new(const struct plan *plan, unsigned int index, const struct machine *m,
+	const struct slot_places *places, struct crew **ret)
 {
 	struct crew *c = calloc(1, sizeof(*c));
 	int r;
@@ -81,8 +85,8 @@ int crew_new(const struct plan *plan, unsigned int index, const struct machine *
 			continue;
 		r = slot_open(s, m, places);
 		if (r < 0) {
-			log_error("crew %u: slot %s (%s): %s", index, s->spec.name, backing_name(s->spec.backing),
-				strerror(-r));
+			log_error("crew %u: slot %s (%s): %s", index, s->spec.name,
+				backing_name(s->spec.backing), strerror(-r));
 			goto fail;
 		}
 	}

@@ -63,7 +63,8 @@ static unsigned int fork_siblings(struct crew_ctl *ctl, pid_t supervisor)
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			if (getppid() != supervisor)
 				_exit(2);
-			atomic_store_explicit(&ctl->pid[p], (pid_t)syscall(SYS_getpid), memory_order_release);
+			atomic_store_explicit(
+				&ctl->pid[p], (pid_t)syscall(SYS_getpid), memory_order_release);
 			return p;
 		}
 	}
@@ -123,8 +124,14 @@ static struct lane *new_lane(struct executor *ex, unsigned int no, const struct 
 	if (!l->env.scratch)
 		executor_fail(ctl, ENOMEM, "memory for a lane");
 	memset(l->env.scratch, 1, sizeof(*l->env.scratch)); /* faulted in now, not in a round */
-	l->cells = (struct cells){.slot = ctl->slot, .space = ctl->space, .nslots = ctl->nslots, .lane = no,
-		.nlanes = ctl->nlanes, .proc = ex->proc, .lane_proc = ctl->lane_proc, .ring = &l->ctl->ring,
+	l->cells = (struct cells){.slot = ctl->slot,
+		.space = ctl->space,
+		.nslots = ctl->nslots,
+		.lane = no,
+		.nlanes = ctl->nlanes,
+		.proc = ex->proc,
+		.lane_proc = ctl->lane_proc,
+		.ring = &l->ctl->ring,
 		.inject = no == 0 ? ctl->inject_cell : CELL_INJECT_NONE};
 	return l;
 }

@@ -12,7 +12,7 @@ struct executor;
 /* One lane's own memory; outside all slots. */
 struct lane {
 	struct executor *ex;
-	unsigned int no;	  /* in the crew */
+	unsigned int no; /* in the crew */
 	const struct plan_lane *plan;
 	struct lane_ctl *ctl;
 	struct op_env env;
@@ -27,8 +27,8 @@ struct executor {
 	const struct plan *plan;
 	const struct machine *machine;
 	unsigned int proc, nlanes;
-	uint64_t spin;		/* ticks */
-	bool crowded;		/* more lanes on the machine than CPUs */
+	uint64_t spin; /* ticks */
+	bool crowded; /* more lanes on the machine than CPUs */
 	struct lane *lane[PROGRAM_MAX_LANES];
 };
 

@@ -17,12 +17,16 @@
 
 enum { STREAM_POPULATE = 2000, POPULATE_PMDS = 8 };
 enum { POOL_WAIT_NS = 2000000000 };
-enum { RELEASE_NS = 3000, RELEASE_ASLEEP_NS = 60000 }; /* from the decision to the round's deadline */
+enum {
+	RELEASE_NS = 3000,
+	RELEASE_ASLEEP_NS = 60000
+}; /* from the decision to the round's deadline */
 
 static inline void bump(_Atomic uint64_t *p, uint64_t n)
 {
 	/* one writer: a plain add, made visible */
-	atomic_store_explicit(p, atomic_load_explicit(p, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(
+		p, atomic_load_explicit(p, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
 /* ---- one op ---- */
@@ -71,7 +75,8 @@ static uint32_t range_when(struct lane *l, const struct op_call *c, const struct
 	return when;
 }
 
-static void judge_errno(struct lane *l, const struct op *op, const struct op_call *c, int err, const struct before *f)
+static void judge_errno(struct lane *l, const struct op *op, const struct op_call *c, int err,
+	const struct before *f)
 {
 	struct crew_ctl *ctl = l->ex->ctl;
 	uint32_t when = op_when(op, &l->env, c);
@@ -85,8 +90,14 @@ static void judge_errno(struct lane *l, const struct op *op, const struct op_cal
 		when |= WHEN_GONE_PEER;
 	if (op_errno_legal(op, err, when))
 		return;
-	e = (struct evidence){.kind = EVIDENCE_ERRNO, .lane = (uint8_t)l->no, .op = c->op, .op_index = l->cells.op_index,
-		.err = err, .code = (int32_t)when, .round = l->cells.round, .ticks = clock_ticks()};
+	e = (struct evidence){.kind = EVIDENCE_ERRNO,
+		.lane = (uint8_t)l->no,
+		.op = c->op,
+		.op_index = l->cells.op_index,
+		.err = err,
+		.code = (int32_t)when,
+		.round = l->cells.round,
+		.ticks = clock_ticks()};
 	if (op->backings) {
 		struct op_span s = op_range(&l->env, c);
 
@@ -174,7 +185,8 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index)
 		effects_begin(ctl->space, ctl->nslots, l->env.proc, &fx);
 		for (unsigned int i = 0; i < fx.n; i++)
 			if (fx.eff[i].kinds & EFFECT_LOCKED)
-				atomic_store_explicit(&ctl->locked[l->env.proc], true, memory_order_relaxed);
+				atomic_store_explicit(
+					&ctl->locked[l->env.proc], true, memory_order_relaxed);
 	}
 	if (op->backings) {
 		struct op_span s = op_range(&l->env, c);
@@ -186,7 +198,8 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index)
 	rec->op = c->op;
 	rec->stop = 0;
 	rec->start = clock_ticks();
-	atomic_store_explicit(&l->ctl->op_start, rec->start, memory_order_release); /* read by the progress oracle */
+	atomic_store_explicit(&l->ctl->op_start, rec->start,
+		memory_order_release); /* read by the progress oracle */
 	r = op->run(&l->env, c);
 	stop = clock_ticks();
 	if (__builtin_expect(ctl->injecting, 0))
@@ -239,7 +252,8 @@ static void phase_run(struct lane *l)
 	l->cells.round = round;
 	atomic_store_explicit(&l->ctl->round, round, memory_order_relaxed);
 	atomic_store_explicit(&l->ctl->nrecords, 0, memory_order_relaxed);
-	due = atomic_load_explicit(&ctl->deadline, memory_order_relaxed) + clock_from_ns(l->program.offset_ns);
+	due = atomic_load_explicit(&ctl->deadline, memory_order_relaxed) +
+	      clock_from_ns(l->program.offset_ns);
 	wait_until(l, due);
 	atomic_store_explicit(&l->ctl->state, LANE_RUNNING, memory_order_relaxed);
 	bump(&l->ctl->skew_ns, clock_to_ns(clock_ticks() - due));
@@ -301,14 +315,17 @@ static void populate(struct lane *l)
 	struct crew_ctl *ctl = l->ex->ctl;
 	struct rng r;
 
-	rng_init(&r, l->ex->plan->seed, ctl->index, STREAM_POPULATE + l->env.proc, atomic_load(&ctl->round));
+	rng_init(&r, l->ex->plan->seed, ctl->index, STREAM_POPULATE + l->env.proc,
+		atomic_load(&ctl->round));
 	for (unsigned int i = 0; i < ctl->nslots; i++) {
 		const struct slot *s = &ctl->slot[i];
-		uint32_t most = POPULATE_PMDS * (s->granule > s->pmd_pages ? s->granule : s->pmd_pages);
+		uint32_t most =
+			POPULATE_PMDS * (s->granule > s->pmd_pages ? s->granule : s->pmd_pages);
 
 		if (s->present && rng_below(&r, 4))
 			cells_touch(&l->cells, i, (unsigned int)rng_below(&r, s->nviews), 0,
-				s->pages < most ? s->pages : most, ctl->space[i].cells_per_chunk, CELL_WRITE);
+				s->pages < most ? s->pages : most, ctl->space[i].cells_per_chunk,
+				CELL_WRITE);
 	}
 }
 
@@ -358,14 +375,18 @@ static bool limit_reached(const struct lane *l)
 	const struct crew_ctl *ctl = l->ex->ctl;
 
 	return atomic_load_explicit(&ctl->stop, memory_order_acquire) ||
-	       (l->ex->plan->rounds && atomic_load_explicit(&ctl->round, memory_order_relaxed) >= l->ex->plan->rounds);
+	       (l->ex->plan->rounds && atomic_load_explicit(&ctl->round, memory_order_relaxed) >=
+					       l->ex->plan->rounds);
 }
 
 static void release_round(struct crew_ctl *ctl)
 {
-	uint64_t margin = atomic_load_explicit(&ctl->sleepers, memory_order_relaxed) ? RELEASE_ASLEEP_NS : RELEASE_NS;
+	uint64_t margin = atomic_load_explicit(&ctl->sleepers, memory_order_relaxed)
+				  ? RELEASE_ASLEEP_NS
+				  : RELEASE_NS;
 
-	atomic_store_explicit(&ctl->deadline, clock_ticks() + clock_from_ns(margin), memory_order_relaxed);
+	atomic_store_explicit(
+		&ctl->deadline, clock_ticks() + clock_from_ns(margin), memory_order_relaxed);
 	atomic_store_explicit(&ctl->phase, PHASE_RUN, memory_order_relaxed);
 }
 
@@ -390,7 +411,8 @@ static void decide(void *arg)
 	default: /* a round has ended */
 		overlap_count(ctl);
 		atomic_store_explicit(&ctl->round, ++round, memory_order_relaxed);
-		atomic_store_explicit(&ctl->rounds_done, atomic_load(&ctl->rounds_done) + 1, memory_order_relaxed);
+		atomic_store_explicit(&ctl->rounds_done, atomic_load(&ctl->rounds_done) + 1,
+			memory_order_relaxed);
 		if (limit_reached(l) || round % l->ex->plan->epoch_rounds == 0)
 			atomic_store_explicit(&ctl->phase, PHASE_SWEEP, memory_order_relaxed);
 		else

@@ -5,12 +5,13 @@ static void add_pair(struct crew_ctl *ctl, unsigned int a, unsigned int b)
 {
 	_Atomic uint32_t *n = a <= b ? &ctl->pair[a][b] : &ctl->pair[b][a];
 
-	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_relaxed);
+	atomic_store_explicit(
+		n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
 /* Both lanes' records are in order of time: one pass. Bit i of a mask: op i of that lane overlapped something. */
-static void count_lanes(struct crew_ctl *ctl, const struct lane_ctl *a, const struct lane_ctl *b, uint64_t *mask_a,
-	uint64_t *mask_b)
+static void count_lanes(struct crew_ctl *ctl, const struct lane_ctl *a, const struct lane_ctl *b,
+	uint64_t *mask_a, uint64_t *mask_b)
 {
 	uint32_t na = atomic_load_explicit(&a->nrecords, memory_order_relaxed);
 	uint32_t nb = atomic_load_explicit(&b->nrecords, memory_order_relaxed);

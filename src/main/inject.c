@@ -9,8 +9,8 @@
 
 static const uint64_t stall_ns = 3000000000; /* with --inject progress */
 
-const char *const inject_names[] = {"content", "content-foreign", "content-zero", "fault", "errno", "executor", "progress",
-	"klog", "taint", NULL};
+const char *const inject_names[] = {"content", "content-foreign", "content-zero", "fault", "errno",
+	"executor", "progress", "klog", "taint", NULL};
 
 int inject_check(const struct run_options *o)
 {
@@ -21,7 +21,8 @@ int inject_check(const struct run_options *o)
 			k++;
 		if (inject_names[k])
 			continue;
-		log_error("--inject %s: there is no such injection; see 'sunder run --help'", o->inject[i]);
+		log_error("--inject %s: there is no such injection; see 'sunder run --help'",
+			o->inject[i]);
 		return -EINVAL;
 	}
 	return 0;
@@ -39,10 +40,10 @@ void inject_crews(struct run *r)
 {
 	struct crew_ctl *ctl = r->crew[0]->ctl;
 
-	ctl->inject_cell = inject_has(r, "content")		? CELL_INJECT_OLD :
-			   inject_has(r, "content-foreign") ? CELL_INJECT_FOREIGN :
-			   inject_has(r, "content-zero")	? CELL_INJECT_ZERO :
-								  CELL_INJECT_NONE;
+	ctl->inject_cell = inject_has(r, "content")	      ? CELL_INJECT_OLD
+			   : inject_has(r, "content-foreign") ? CELL_INJECT_FOREIGN
+			   : inject_has(r, "content-zero")    ? CELL_INJECT_ZERO
+							      : CELL_INJECT_NONE;
 	if (inject_has(r, "errno"))
 		ctl->inject_errno = ENOTNAM; /* no system call of ours knows it */
 	ctl->inject_fault = inject_has(r, "fault");
@@ -50,14 +51,17 @@ void inject_crews(struct run *r)
 	ctl->inject_stall = inject_has(r, "progress");
 	if (ctl->inject_stall)
 		r->plan->stall_ns = stall_ns;
-	ctl->injecting = ctl->inject_errno || ctl->inject_fault || ctl->inject_crash || ctl->inject_stall;
+	ctl->injecting =
+		ctl->inject_errno || ctl->inject_fault || ctl->inject_crash || ctl->inject_stall;
 }
 
 void inject_start(struct run *r)
 {
 	if (r->kmsg && inject_has(r, "klog"))
-		kmsg_plant(r->kmsg, "4,1,1,-;WARNING: CPU: 0 PID: 1 at mm/huge_memory.c:1 sunder_injected+0x1/0x2\n"
-				    "4,2,2,-;RIP: 0010:sunder_injected+0x1/0x2\n4,3,3,-;Call Trace:\n"
-				    "4,4,4,-; sunder_injected+0x1/0x2\n4,5,5,-; do_syscall_64+0x1/0x2\n"
-				    "4,6,6,-;---[ end trace 0000000000000000 ]---\n");
+		kmsg_plant(r->kmsg,
+			"4,1,1,-;WARNING: CPU: 0 PID: 1 at mm/huge_memory.c:1 "
+			"sunder_injected+0x1/0x2\n"
+			"4,2,2,-;RIP: 0010:sunder_injected+0x1/0x2\n4,3,3,-;Call Trace:\n"
+			"4,4,4,-; sunder_injected+0x1/0x2\n4,5,5,-; do_syscall_64+0x1/0x2\n"
+			"4,6,6,-;---[ end trace 0000000000000000 ]---\n");
 }

@@ -70,7 +70,8 @@ static void name_output(struct run *r, const char *started)
 
 	base = base ? base + 1 : job;
 	len = (int)strcspn(base, ".");
-	snprintf(r->result.output, sizeof(r->result.output), "sunder-%.*s-%s", len > 100 ? 100 : len, base, started);
+	snprintf(r->result.output, sizeof(r->result.output), "sunder-%.*s-%s",
+		len > 100 ? 100 : len, base, started);
 }
 
 static int make_output(struct run *r)
@@ -97,7 +98,8 @@ static int make_output(struct run *r)
 		return e;
 	}
 	if (!is_empty_dir(r->result.output)) {
-		log_error("output directory %s is not empty: name another one with --output", r->result.output);
+		log_error("output directory %s is not empty: name another one with --output",
+			r->result.output);
 		return -ENOTEMPTY;
 	}
 	e = report_summary_file(&r->result);
@@ -116,7 +118,8 @@ static enum run_exit load_plan(struct run *r, const struct plan_options *options
 	if (r->o->job)
 		e = plan_load(r->o->job, &r->machine, options, &r->plan, err, sizeof(err));
 	else
-		e = plan_from_program(r->o->program, &r->machine, options, &r->plan, err, sizeof(err));
+		e = plan_from_program(
+			r->o->program, &r->machine, options, &r->plan, err, sizeof(err));
 	if (e == 0) {
 		r->result.plan = r->plan;
 		if (r->o->rounds)
@@ -224,12 +227,14 @@ static void open_oracles(struct run *r)
 	for (int i = 0; i < ORACLE_COUNT; i++) {
 		r->result.oracle[i].enabled = r->plan->oracles >> i & 1;
 		if (!r->result.oracle[i].enabled)
-			snprintf(r->result.oracle[i].skipped, sizeof(r->result.oracle[i].skipped), "not wanted by the job");
+			snprintf(r->result.oracle[i].skipped, sizeof(r->result.oracle[i].skipped),
+				"not wanted by the job");
 	}
 	snprintf(mark, sizeof(mark), "run starts, seed %llu", (unsigned long long)r->plan->seed);
 	e = kmsg_open(mark, &r->kmsg);
 	if (e < 0) {
-		snprintf(why, sizeof(why), "/dev/kmsg: %s (be root, or set kernel.dmesg_restrict=0)", strerror(-e));
+		snprintf(why, sizeof(why),
+			"/dev/kmsg: %s (be root, or set kernel.dmesg_restrict=0)", strerror(-e));
 		skip_oracle(r, ORACLE_KLOG, why);
 	}
 	e = taint_read(&r->result.taint_before);
@@ -314,9 +319,11 @@ static void restore_box(struct run *r)
 	if (!r->ledger)
 		return;
 	for (unsigned int i = 0; i < r->result.ncrews; i++)
-		crew_release_slots(r->crew[i]); /* their pages must be back before the pools shrink */
+		crew_release_slots(
+			r->crew[i]); /* their pages must be back before the pools shrink */
 	if (ledger_restore(r->ledger, NULL) < 0)
-		log_error("not everything could be restored: run 'sunder restore --state %s'", r->state);
+		log_error("not everything could be restored: run 'sunder restore --state %s'",
+			r->state);
 	ledger_close(r->ledger);
 }
 

@@ -9,12 +9,12 @@ enum { RUN_MAX_INJECTS = 8 };
 
 struct run_options {
 	struct plan_options plan;
-	const char *job;	 /* job file; or NULL and: */
+	const char *job; /* job file; or NULL and: */
 	const struct program *program; /* a fixed program, its name in program_name */
 	const char *program_name;
-	uint64_t rounds;	 /* of a fixed program; 0: until the timeout */
-	const char *output;	 /* directory; NULL: sunder-NAME-TIME in the working directory */
-	const char *state;	 /* ledger directory; NULL: the default */
+	uint64_t rounds; /* of a fixed program; 0: until the timeout */
+	const char *output; /* directory; NULL: sunder-NAME-TIME in the working directory */
+	const char *state; /* ledger directory; NULL: the default */
 	enum report_format format;
 	double status_interval_s;
 	bool quiet;
@@ -36,19 +36,21 @@ struct run {
 	struct machine machine;
 	struct plan *plan;
 	struct run_result result;
-	const char *inject[RUN_MAX_INJECTS + 2]; /* of the command line and of the job; NULL-terminated */
-	struct crew **crew;	/* [result.ncrews] */
-	bool *abandoned;	/* [result.ncrews] unkillable or out of resources */
-	unsigned int *barren;	/* [result.ncrews] starts in a row that ended before a round was done */
-	uint64_t *started_at;	/* [result.ncrews] rounds_done at the last start */
-	bool *killed;		/* [result.ncrews] by us */
+	const char *inject[RUN_MAX_INJECTS +
+			   2]; /* of the command line and of the job; NULL-terminated */
+	struct crew **crew; /* [result.ncrews] */
+	bool *abandoned; /* [result.ncrews] unkillable or out of resources */
+	unsigned int
+		*barren; /* [result.ncrews] starts in a row that ended before a round was done */
+	uint64_t *started_at; /* [result.ncrews] rounds_done at the last start */
+	bool *killed; /* [result.ncrews] by us */
 	struct ledger *ledger;
 	struct kmsg *kmsg;
 	char state[256];
 	struct slot_places places;
 	char place_path[SLOT_HUGE_COUNT + MACHINE_MAX_HSTATES][320];
 	double start_s;
-	bool stop_asked;	/* by a signal */
+	bool stop_asked; /* by a signal */
 	unsigned int signals;
 };
 

@@ -29,8 +29,10 @@ static int raise_pool(struct run *r, const struct plan_pool *pool, int node)
 		return e;
 	snprintf(value, sizeof(value), "%llu", total - surplus + pool->pages - free_pages);
 	e = ledger_write(r->ledger, path, value);
-	if (e == 0 && machine_pool(pool->size, node, "free_hugepages", &now) == 0 && now < pool->pages)
-		log_warn("%s: asked for %s pages, the kernel found room for %llu free ones", path, value, now);
+	if (e == 0 && machine_pool(pool->size, node, "free_hugepages", &now) == 0 &&
+		now < pool->pages)
+		log_warn("%s: asked for %s pages, the kernel found room for %llu free ones", path,
+			value, now);
 	return e;
 }
 
@@ -44,13 +46,15 @@ static void raise_pools(struct run *r)
 			int e = raise_pool(r, pool, pool->per_node ? r->machine.mem_node[k] : -1);
 
 			if (e < 0)
-				log_warn("pool of %llu kB huge pages: %s; slots that need it are skipped",
+				log_warn("pool of %llu kB huge pages: %s; slots that need it are "
+					 "skipped",
 					(unsigned long long)pool->size >> 10, strerror(-e));
 		}
 	}
 }
 
-static int mount_place(struct run *r, unsigned int i, const char *name, const char *type, const char *options)
+static int mount_place(
+	struct run *r, unsigned int i, const char *name, const char *type, const char *options)
 {
 	char *path = r->place_path[i];
 	int e;
@@ -85,7 +89,8 @@ static int mount_places(struct run *r)
 		if (!needs(r, BACKING_TMPFS, h, 0))
 			continue;
 		snprintf(name, sizeof(name), "tmpfs-%s", slot_huge_name(h));
-		snprintf(options, sizeof(options), "huge=%s,size=100%%,mode=0700", slot_huge_name(h));
+		snprintf(options, sizeof(options), "huge=%s,size=100%%,mode=0700",
+			slot_huge_name(h));
 		e = mount_place(r, h, name, "tmpfs", options);
 		if (e < 0)
 			return e;
@@ -97,7 +102,8 @@ static int mount_places(struct run *r)
 		if (!needs(r, BACKING_HUGETLB_FILE, 0, size))
 			continue;
 		snprintf(name, sizeof(name), "hugetlbfs-%llukB", (unsigned long long)size >> 10);
-		snprintf(options, sizeof(options), "pagesize=%lluK,mode=0700", (unsigned long long)size >> 10);
+		snprintf(options, sizeof(options), "pagesize=%lluK,mode=0700",
+			(unsigned long long)size >> 10);
 		e = mount_place(r, SLOT_HUGE_COUNT + (unsigned int)i, name, "hugetlbfs", options);
 		if (e < 0)
 			return e;
@@ -115,9 +121,12 @@ static int open_ledger(struct run *r)
 	if (e == 0)
 		e = ledger_open(r->state, &r->ledger, &undone);
 	if (e == -EBUSY)
-		log_error("another sunder runs on this machine (%s/ledger is locked): wait for it, or give --state DIR", r->state);
+		log_error("another sunder runs on this machine (%s/ledger is locked): wait for it, "
+			  "or give --state DIR",
+			r->state);
 	else if (e < 0)
-		log_error("the ledger in %s cannot be opened: %s; give --state DIR", r->state, strerror(-e));
+		log_error("the ledger in %s cannot be opened: %s; give --state DIR", r->state,
+			strerror(-e));
 	if (undone)
 		log_note("undid %zu changes that an earlier run had left", undone);
 	return e;
@@ -126,7 +135,8 @@ static int open_ledger(struct run *r)
 /* Root on a box without it: splitting on request and more lies there. */
 static bool mount_debugfs(struct run *r)
 {
-	if (!r->machine.is_root || path_exists("/sys/kernel/debug/split_huge_pages") || !path_exists("/sys/kernel/debug"))
+	if (!r->machine.is_root || path_exists("/sys/kernel/debug/split_huge_pages") ||
+		!path_exists("/sys/kernel/debug"))
 		return false;
 	return ledger_mount(r->ledger, "debugfs", "/sys/kernel/debug", "debugfs", "mode=0700") == 0;
 }
@@ -146,8 +156,8 @@ int setup_knobs(struct run *r, bool *ret_changed)
 	for (unsigned int i = 0; i < r->plan->nknobs; i++) {
 		e = ledger_write(r->ledger, r->plan->knob[i].path, r->plan->knob[i].value);
 		if (e < 0)
-			log_warn("%s: cannot be set to %s: %s", r->plan->knob[i].path, r->plan->knob[i].value,
-				strerror(-e));
+			log_warn("%s: cannot be set to %s: %s", r->plan->knob[i].path,
+				r->plan->knob[i].value, strerror(-e));
 		else
 			*ret_changed = true;
 	}

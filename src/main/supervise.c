@@ -15,13 +15,20 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { TICK_MS = 100, QUIET_TICKS = 10, STOP_TICKS = 300, INTERRUPT_TICKS = 50, KILL_TICKS = 30, BARREN_STARTS = 3 };
+enum {
+	TICK_MS = 100,
+	QUIET_TICKS = 10,
+	STOP_TICKS = 300,
+	INTERRUPT_TICKS = 50,
+	KILL_TICKS = 30,
+	BARREN_STARTS = 3
+};
 
 struct watch {
 	struct run *r;
 	int signals, timer;
-	unsigned int quiet;	/* ticks since the kernel log last said something */
-	unsigned int stopping;	/* ticks since the crews were asked to stop; 0: not asked */
+	unsigned int quiet; /* ticks since the kernel log last said something */
+	unsigned int stopping; /* ticks since the crews were asked to stop; 0: not asked */
 	unsigned int kill_wait[PLAN_MAX_CREWS]; /* ticks since a crew was killed */
 	uint64_t log_records;
 	double next_status_s, deadline_s;
@@ -90,7 +97,8 @@ static void crew_failed(struct run *r, unsigned int i)
 		return;
 	log_error("crew %u: %s: %s", i, ctl->failed_what, strerror(err));
 	r->abandoned[i] = true;
-	r->result.exit = exit_worse(r->result.exit, err == ENOMEM || err == ENOSPC || err == EAGAIN ? EXIT_RESOURCES : EXIT_USAGE);
+	r->result.exit = exit_worse(r->result.exit,
+		err == ENOMEM || err == ENOSPC || err == EAGAIN ? EXIT_RESOURCES : EXIT_USAGE);
 }
 
 static void drain_evidence(struct run *r, unsigned int i)
@@ -118,7 +126,8 @@ static void reap(struct watch *w)
 			if (!crew_reaped(r->crew[i], pid, &proc))
 				continue;
 			drain_evidence(r, i);
-			if (!r->killed[i] && oracle_exit(r->crew[i], proc, status, saw_oom(r), &f) == 1)
+			if (!r->killed[i] &&
+				oracle_exit(r->crew[i], proc, status, saw_oom(r), &f) == 1)
 				run_finding(r, &f);
 			crew_failed(r, i);
 			if (status != 0)
@@ -145,7 +154,8 @@ static void restart(struct watch *w, unsigned int i)
 		return;
 	r->barren[i] = done == r->started_at[i] ? r->barren[i] + 1 : 0;
 	if (r->barren[i] >= BARREN_STARTS) {
-		log_error("crew %u: given up: it died %d times without finishing a round", i, BARREN_STARTS);
+		log_error("crew %u: given up: it died %d times without finishing a round", i,
+			BARREN_STARTS);
 		r->abandoned[i] = true;
 		return;
 	}
@@ -161,8 +171,12 @@ static void restart(struct watch *w, unsigned int i)
 static void unkillable(struct watch *w, unsigned int i)
 {
 	struct run *r = w->r;
-	struct finding f = {.oracle = ORACLE_PROGRESS, .has_program = true, .lost_kernel = true, .crew = i,
-		.round = atomic_load(&r->crew[i]->ctl->round), .text = strdup("SIGKILL was sent; the process is still there\n")};
+	struct finding f = {.oracle = ORACLE_PROGRESS,
+		.has_program = true,
+		.lost_kernel = true,
+		.crew = i,
+		.round = atomic_load(&r->crew[i]->ctl->round),
+		.text = strdup("SIGKILL was sent; the process is still there\n")};
 
 	snprintf(f.title, sizeof(f.title), "progress: executor cannot be killed");
 	run_finding(r, &f);
@@ -175,7 +189,8 @@ static void check_progress(struct watch *w, unsigned int i)
 	struct finding f;
 
 	if (w->kill_wait[i]) {
-		if (crew_alive(r->crew[i]) && !r->abandoned[i] && ++w->kill_wait[i] > KILL_TICKS + r->plan->stall_ns / 100000000)
+		if (crew_alive(r->crew[i]) && !r->abandoned[i] &&
+			++w->kill_wait[i] > KILL_TICKS + r->plan->stall_ns / 100000000)
 			unkillable(w, i);
 		return;
 	}
@@ -239,7 +254,8 @@ static void tick(struct watch *w)
 				kill_crew(w, i);
 	if (!r->o->quiet && now >= w->next_status_s) {
 		r->result.splits_now = run_splits();
-		report_status(&r->result, now, w->deadline_s > now ? w->deadline_s - now : 0, isatty(STDERR_FILENO), stderr);
+		report_status(&r->result, now, w->deadline_s > now ? w->deadline_s - now : 0,
+			isatty(STDERR_FILENO), stderr);
 		w->next_status_s = now + r->o->status_interval_s;
 	}
 }
@@ -264,7 +280,9 @@ static int open_watch(struct watch *w)
 
 int supervise(struct run *r)
 {
-	struct watch w = {.r = r, .signals = -1, .timer = -1,
+	struct watch w = {.r = r,
+		.signals = -1,
+		.timer = -1,
 		.deadline_s = r->plan->timeout_ns ? (double)r->plan->timeout_ns / 1e9 : 1e18};
 	int e = open_watch(&w);
 

@@ -14,7 +14,8 @@
 
 static const char help[] =
 	"usage: sunder replay [options] PROGRAM\n"
-	"Runs a program (as in a finding's program.txt) again and again, with its slots, lanes and offsets.\n"
+	"Runs a program (as in a finding's program.txt) again and again, with its slots, lanes and "
+	"offsets.\n"
 	"\n"
 	"  -n, --times N        stop after N rounds\n"
 	"      --seconds T      stop after T seconds (10 by default)\n"
@@ -25,15 +26,21 @@ static const char help[] =
 	"  -q, --quiet          no status lines\n"
 	"  -h, --help\n"
 	"\n"
-	"exit: 0 it did not come back, 1 it did (or something else was found), 2 to 5 as for 'sunder run'\n";
+	"exit: 0 it did not come back, 1 it did (or something else was found), 2 to 5 as for "
+	"'sunder run'\n";
 
 enum { OPT_SECONDS = 256, OPT_ALLOW, OPT_STATE, OPT_TMP, PROGRAM_TEXT_MAX = 1 << 20 };
 
 static const struct option options[] = {
-	{"times", required_argument, NULL, 'n'}, {"seconds", required_argument, NULL, OPT_SECONDS},
-	{"output", required_argument, NULL, 'o'}, {"allow", required_argument, NULL, OPT_ALLOW},
-	{"state", required_argument, NULL, OPT_STATE}, {"tmp", required_argument, NULL, OPT_TMP},
-	{"quiet", no_argument, NULL, 'q'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0},
+	{"times", required_argument, NULL, 'n'},
+	{"seconds", required_argument, NULL, OPT_SECONDS},
+	{"output", required_argument, NULL, 'o'},
+	{"allow", required_argument, NULL, OPT_ALLOW},
+	{"state", required_argument, NULL, OPT_STATE},
+	{"tmp", required_argument, NULL, OPT_TMP},
+	{"quiet", no_argument, NULL, 'q'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
 };
 
 static int bad(const char *option, const char *value)
@@ -48,8 +55,10 @@ static int parse_option(struct run_options *o, int opt, const char *arg)
 	case 'n':
 		return number_parse(arg, &o->rounds) < 0 || !o->rounds ? bad("--times", arg) : 0;
 	case OPT_SECONDS:
-		return number_parse_time(arg, 1000000000, &o->plan.timeout_ns) < 0 || !o->plan.timeout_ns ?
-			       bad("--seconds", arg) : 0;
+		return number_parse_time(arg, 1000000000, &o->plan.timeout_ns) < 0 ||
+				       !o->plan.timeout_ns
+			       ? bad("--seconds", arg)
+			       : 0;
 	case 'o':
 		o->output = arg;
 		return 0;
@@ -94,7 +103,8 @@ static int load(const char *file, struct program *p)
 
 int verb_replay(int argc, char **argv)
 {
-	struct run_options o = {.status_interval_s = isatty(STDERR_FILENO) ? 1 : 10, .plan = {.tmp_dir = "/var/tmp"}};
+	struct run_options o = {.status_interval_s = isatty(STDERR_FILENO) ? 1 : 10,
+		.plan = {.tmp_dir = "/var/tmp"}};
 	_cleanup_free_ struct program *program = calloc(1, sizeof(*program));
 	int opt;
 

@@ -15,30 +15,40 @@ static const char help[] =
 	"usage: sunder run [options] JOB...\n"
 	"Runs jobs on this machine's kernel, one after the other, and judges it.\n"
 	"\n"
-	"  -t, --timeout TIME         how long each job runs (30s, 10m, 12h); the job's own otherwise\n"
+	"  -t, --timeout TIME         how long each job runs (30s, 10m, 12h); the job's own "
+	"otherwise\n"
 	"  -s, --seed N               the seed of all chance; a fresh one otherwise\n"
 	"  -o, --output DIR           where summary.json and findings go; must be new or empty\n"
 	"                             (several jobs: a directory each below it)\n"
 	"      --format FORMAT        summary on stdout: text, json or ktap\n"
 	"      --status-interval TIME between status lines (1s on a terminal, 10s elsewhere)\n"
-	"      --allow CLASS[,CLASS]  also run ops of these hazard classes: disruptive, destructive\n"
+	"      --allow CLASS[,CLASS]  also run ops of these hazard classes: disruptive, "
+	"destructive\n"
 	"      --inject NAME          plant what an oracle looks for: the run must then fail\n"
-	"      --state DIR            where the ledger of changes to this machine is kept (/var/lib/sunder)\n"
+	"      --state DIR            where the ledger of changes to this machine is kept "
+	"(/var/lib/sunder)\n"
 	"      --tmp DIR              where file-backed slots are made (/var/tmp)\n"
 	"  -q, --quiet                no status lines\n"
 	"  -h, --help\n"
 	"\n"
-	"exit: 0 clean, 1 finding, 2 usage or internal error, 3 not enough resources, 4 nothing could run here,\n"
+	"exit: 0 clean, 1 finding, 2 usage or internal error, 3 not enough resources, 4 nothing "
+	"could run here,\n"
 	"      5 the kernel or an executor was lost\n";
 
 enum { OPT_FORMAT = 256, OPT_STATUS, OPT_ALLOW, OPT_INJECT, OPT_STATE, OPT_TMP };
 
 static const struct option options[] = {
-	{"timeout", required_argument, NULL, 't'}, {"seed", required_argument, NULL, 's'},
-	{"output", required_argument, NULL, 'o'}, {"format", required_argument, NULL, OPT_FORMAT},
-	{"status-interval", required_argument, NULL, OPT_STATUS}, {"allow", required_argument, NULL, OPT_ALLOW},
-	{"inject", required_argument, NULL, OPT_INJECT}, {"state", required_argument, NULL, OPT_STATE},
-	{"tmp", required_argument, NULL, OPT_TMP}, {"quiet", no_argument, NULL, 'q'}, {"help", no_argument, NULL, 'h'},
+	{"timeout", required_argument, NULL, 't'},
+	{"seed", required_argument, NULL, 's'},
+	{"output", required_argument, NULL, 'o'},
+	{"format", required_argument, NULL, OPT_FORMAT},
+	{"status-interval", required_argument, NULL, OPT_STATUS},
+	{"allow", required_argument, NULL, OPT_ALLOW},
+	{"inject", required_argument, NULL, OPT_INJECT},
+	{"state", required_argument, NULL, OPT_STATE},
+	{"tmp", required_argument, NULL, OPT_TMP},
+	{"quiet", no_argument, NULL, 'q'},
+	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
 
@@ -59,7 +69,8 @@ int run_parse_allow(const char *list, uint32_t *allow)
 		snprintf(word, sizeof(word), "%.*s", (int)n, list);
 		h = hazard_find(word);
 		if (h < 0)
-			return usage("--allow knows safe, root, disruptive and destructive, not", word);
+			return usage(
+				"--allow knows safe, root, disruptive and destructive, not", word);
 		*allow |= 1u << h;
 		list += n + (list[n] == ',');
 	}
@@ -93,8 +104,9 @@ static int parse_option(struct run_options *o, int opt, const char *arg)
 	case 't':
 		return parse_ns("--timeout", arg, &o->plan.timeout_ns);
 	case 's':
-		return number_parse(arg, &o->plan.seed) < 0 || !o->plan.seed ?
-			       usage("--seed", "not a number from 1 to 18446744073709551615") : 0;
+		return number_parse(arg, &o->plan.seed) < 0 || !o->plan.seed
+			       ? usage("--seed", "not a number from 1 to 18446744073709551615")
+			       : 0;
 	case 'o':
 		o->output = arg;
 		return 0;
@@ -138,7 +150,8 @@ static enum run_exit run_each(struct run_options *o, char **jobs, int n)
 		base = base ? base + 1 : jobs[i];
 		o->job = jobs[i];
 		if (top && n > 1) {
-			snprintf(output, sizeof(output), "%s/%d-%.*s", top, i + 1, (int)strcspn(base, "."), base);
+			snprintf(output, sizeof(output), "%s/%d-%.*s", top, i + 1,
+				(int)strcspn(base, "."), base);
 			o->output = output;
 		}
 		code = exit_worse(code, run_job(o));
@@ -152,9 +165,11 @@ int verb_run(int argc, char **argv)
 #define X(id, name, help) #name,
 		ORACLE_LIST(X)
 #undef X
-		NULL};
+			NULL};
 	struct run_options o = {.status_interval_s = isatty(STDERR_FILENO) ? 1 : 10,
-		.plan = {.tmp_dir = "/var/tmp", .oracle_names = oracles, .inject_names = inject_names}};
+		.plan = {.tmp_dir = "/var/tmp",
+			.oracle_names = oracles,
+			.inject_names = inject_names}};
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "t:s:o:qh", options, NULL)) != -1) {

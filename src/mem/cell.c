@@ -32,7 +32,8 @@ static struct place place_of(struct cells *c, unsigned int slot, unsigned int vi
 {
 	struct space *sp = &c->space[slot];
 
-	return (struct place){c, sp, space_content(sp, c->proc), &sp->view[c->proc][view], slot, view};
+	return (struct place){
+		c, sp, space_content(sp, c->proc), &sp->view[c->proc][view], slot, view};
 }
 
 static uint32_t cell_page(const struct place *p, uint32_t cell)
@@ -40,24 +41,33 @@ static uint32_t cell_page(const struct place *p, uint32_t cell)
 	return cell << p->sp->grain_shift;
 }
 
-static _Atomic uint64_t *cell_at(const struct slot *s, uintptr_t base, uint32_t page, unsigned int lane)
+static _Atomic uint64_t *cell_at(
+	const struct slot *s, uintptr_t base, uint32_t page, unsigned int lane)
 {
 	return (_Atomic uint64_t *)(base + ((uintptr_t)page << s->page_shift) + lane * CELL_STRIDE);
 }
 
-static struct evidence evidence_at(const struct place *p, enum evidence_kind kind, unsigned int owner, uint32_t cell)
+static struct evidence evidence_at(
+	const struct place *p, enum evidence_kind kind, unsigned int owner, uint32_t cell)
 {
 	const struct slot *s = &p->c->slot[p->slot];
 	uint32_t page = cell_page(p, cell);
 
-	return (struct evidence){.kind = (uint8_t)kind, .lane = (uint8_t)p->c->lane, .op = p->c->op,
-		.op_index = p->c->op_index, .slot = (uint8_t)p->slot, .view = (uint8_t)p->view_no,
-		.owner = (uint8_t)owner, .cell_page = page, .round = p->c->round, .ticks = clock_ticks(),
+	return (struct evidence){.kind = (uint8_t)kind,
+		.lane = (uint8_t)p->c->lane,
+		.op = p->c->op,
+		.op_index = p->c->op_index,
+		.slot = (uint8_t)p->slot,
+		.view = (uint8_t)p->view_no,
+		.owner = (uint8_t)owner,
+		.cell_page = page,
+		.round = p->c->round,
+		.ticks = clock_ticks(),
 		.addr = slot_addr(s, p->view_no, page) + owner * CELL_STRIDE};
 }
 
-static void report_value(const struct place *p, enum evidence_kind kind, unsigned int owner, uint32_t cell,
-	uint64_t expected, uint64_t seen)
+static void report_value(const struct place *p, enum evidence_kind kind, unsigned int owner,
+	uint32_t cell, uint64_t expected, uint64_t seen)
 {
 	struct evidence e = evidence_at(p, kind, owner, cell);
 
@@ -68,8 +78,8 @@ static void report_value(const struct place *p, enum evidence_kind kind, unsigne
 	evidence_push(p->c->ring, &e);
 }
 
-void cells_report(struct cells *c, enum evidence_kind kind, unsigned int slot, unsigned int view, uint32_t page,
-	uint64_t expected, uint64_t seen)
+void cells_report(struct cells *c, enum evidence_kind kind, unsigned int slot, unsigned int view,
+	uint32_t page, uint64_t expected, uint64_t seen)
 {
 	struct place p = place_of(c, slot, view);
 
@@ -85,7 +95,8 @@ static uint64_t expected_value(const struct place *p, uint32_t cell, uint32_t ge
 
 static bool is_stale_chunk(const struct place *p, uint32_t cell)
 {
-	return atomic_load_explicit(&p->content->stale[cell / p->sp->cells_per_chunk], memory_order_acquire) != 0;
+	return atomic_load_explicit(
+		       &p->content->stale[cell >> p->sp->chunk_shift], memory_order_acquire) != 0;
 }
 
 /* A hugetlb parent that copies on write from an empty pool takes the page from its child (unmap_ref_private()). */
@@ -95,7 +106,8 @@ static bool child_may_lose(const struct place *p)
 }
 
 /* The value of an own cell is not what was expected. Reports it unless legal; returns the gen to expect from now on. */
-static uint32_t judge_own(const struct place *p, uint32_t cell, uint32_t gen, uint32_t ze, uint64_t seen)
+static uint32_t judge_own(
+	const struct place *p, uint32_t cell, uint32_t gen, uint32_t ze, uint64_t seen)
 {
 	uint64_t id = cell_stamp(p->slot, p->c->lane, cell, 0);
 	bool zeroing, ours = (seen & CELL_ID_MASK) == id;
@@ -103,14 +115,18 @@ static uint32_t judge_own(const struct place *p, uint32_t cell, uint32_t gen, ui
 	zeroing = track_begun(p->sp, &p->content->zero, cell) != ze;
 	if (seen == 0) {
 		if (!zeroing && !child_may_lose(p))
-			report_value(p, EVIDENCE_ZERO, p->c->lane, cell, expected_value(p, cell, gen), 0);
+			report_value(p, EVIDENCE_ZERO, p->c->lane, cell,
+				expected_value(p, cell, gen), 0);
 		p->c->zeros++;
 		return gen | CELL_GEN_ZERO;
 	}
 	if (ours && zeroing && is_stale_chunk(p, cell))
 		return (uint32_t)(seen & CELL_GEN_MASK);
-	report_value(p, ours ? (gen & CELL_GEN_ZERO ? EVIDENCE_STALE : EVIDENCE_OLD) : seen & CELL_CHILD ? EVIDENCE_CHILD : EVIDENCE_FOREIGN, p->c->lane, cell,
-		expected_value(p, cell, gen), seen);
+	report_value(p,
+		ours		    ? (gen & CELL_GEN_ZERO ? EVIDENCE_STALE : EVIDENCE_OLD)
+		: seen & CELL_CHILD ? EVIDENCE_CHILD
+				    : EVIDENCE_FOREIGN,
+		p->c->lane, cell, expected_value(p, cell, gen), seen);
 	return ours ? (uint32_t)(seen & CELL_GEN_MASK) : gen;
 }
 
@@ -129,7 +145,8 @@ static void check_own(const struct place *p, struct cell_shadow *s, uint32_t cel
  * Stamps the next generation. The order of the three stores is what check_peer() relies on: whoever sees the new
  * `ze` sees the new cell.
  */
-static void stamp_own(const struct place *p, struct cell_shadow *s, _Atomic uint64_t *addr, uint32_t cell)
+static void stamp_own(
+	const struct place *p, struct cell_shadow *s, _Atomic uint64_t *addr, uint32_t cell)
 {
 	uint32_t gen = (atomic_load_explicit(&s->gen, memory_order_relaxed) + 1) & CELL_GEN_MASK;
 	uint32_t ze = track_ended(p->sp, &p->content->zero, cell);
@@ -141,10 +158,12 @@ static void stamp_own(const struct place *p, struct cell_shadow *s, _Atomic uint
 	if (__builtin_expect(!track_ok(p->sp, &p->content->bus, cell), 0))
 		ze = track_begun(p->sp, &p->content->zero, cell) + CELL_MAY_GO;
 	if (p->c->child && p->sp->private) {
-		atomic_store_explicit(addr, cell_stamp(p->slot, p->c->lane, cell, gen) | CELL_CHILD, memory_order_release);
+		atomic_store_explicit(addr, cell_stamp(p->slot, p->c->lane, cell, gen) | CELL_CHILD,
+			memory_order_release);
 		return;
 	}
-	atomic_store_explicit(addr, cell_stamp(p->slot, p->c->lane, cell, gen), memory_order_release);
+	atomic_store_explicit(
+		addr, cell_stamp(p->slot, p->c->lane, cell, gen), memory_order_release);
 	atomic_store_explicit(&s->ze, ze, memory_order_release);
 	atomic_store_explicit(&s->gen, gen, memory_order_release);
 }
@@ -161,7 +180,7 @@ static void check_peer(const struct place *p, unsigned int owner, uintptr_t base
 		return;
 	s += cell;
 	ended = track_ended(p->sp, &p->content->zero, cell);
-	ze = atomic_load_explicit(&s->ze, memory_order_acquire);	/* pairs with stamp_own */
+	ze = atomic_load_explicit(&s->ze, memory_order_acquire); /* pairs with stamp_own */
 	gen0 = atomic_load_explicit(&s->gen, memory_order_acquire);
 	seen = atomic_load_explicit(cell_at(&p->c->slot[p->slot], base, cell_page(p, cell), owner),
 		memory_order_acquire);
@@ -174,8 +193,8 @@ static void check_peer(const struct place *p, unsigned int owner, uintptr_t base
 		return;
 	}
 	if ((seen & CELL_ID_MASK) != id) {
-		report_value(p, seen & CELL_CHILD ? EVIDENCE_CHILD : EVIDENCE_FOREIGN, owner, cell, id | (gen0 & CELL_GEN_MASK),
-			seen);
+		report_value(p, seen & CELL_CHILD ? EVIDENCE_CHILD : EVIDENCE_FOREIGN, owner, cell,
+			id | (gen0 & CELL_GEN_MASK), seen);
 		return;
 	}
 	/* From the last published generation to the one being stamped after it; CELL_GEN_ZERO: only a newer one. */
@@ -204,9 +223,15 @@ static void on_fault(int sig, siginfo_t *si, void *uc)
 		siglongjmp(c->env, 1);
 	}
 	if (c && !c->child) {
-		e = (struct evidence){.kind = EVIDENCE_CRASH, .lane = (uint8_t)c->lane, .op = c->op,
-			.op_index = c->op_index, .err = sig, .code = si->si_code, .round = c->round,
-			.ticks = clock_ticks(), .addr = addr};
+		e = (struct evidence){.kind = EVIDENCE_CRASH,
+			.lane = (uint8_t)c->lane,
+			.op = c->op,
+			.op_index = c->op_index,
+			.err = sig,
+			.code = si->si_code,
+			.round = c->round,
+			.ticks = clock_ticks(),
+			.addr = addr};
 		evidence_push(c->ring, &e);
 	}
 	signal(sig, SIG_DFL); /* the access is repeated on return and ends the executor */
@@ -328,7 +353,8 @@ static void judge_success(const struct place *p, const struct sure *s, uint32_t 
 
 /* ---- touching ---- */
 
-static void inject(const struct place *p, struct cell_shadow *s, _Atomic uint64_t *addr, uint32_t cell)
+static void inject(
+	const struct place *p, struct cell_shadow *s, _Atomic uint64_t *addr, uint32_t cell)
 {
 	uint64_t v = 0;
 
@@ -342,7 +368,8 @@ static void inject(const struct place *p, struct cell_shadow *s, _Atomic uint64_
 	check_own(p, s, cell, atomic_load_explicit(addr, memory_order_acquire));
 }
 
-static void touch_cell(const struct place *p, struct cell_shadow *s, uintptr_t base, uint32_t cell, enum cell_how how)
+static void touch_cell(const struct place *p, struct cell_shadow *s, uintptr_t base, uint32_t cell,
+	enum cell_how how)
 {
 	struct cells *c = p->c;
 	_Atomic uint64_t *addr = cell_at(&c->slot[p->slot], base, cell_page(p, cell), c->lane);
@@ -354,7 +381,8 @@ static void touch_cell(const struct place *p, struct cell_shadow *s, uintptr_t b
 		judge_success(p, &sure, cell, false);
 		check_own(p, s, cell, seen);
 		if (c->nlanes > 1 && !c->child)
-			check_peer(p, (c->lane + 1 + cell % (c->nlanes - 1)) % c->nlanes, base, cell);
+			check_peer(
+				p, (c->lane + 1 + cell % (c->nlanes - 1)) % c->nlanes, base, cell);
 	}
 	if (how != CELL_READ) {
 		stamp_own(p, s, addr, cell);
@@ -369,11 +397,12 @@ static void mark_dirty(const struct place *p, uint32_t first, uint32_t last)
 {
 	if (first >= last)
 		return;
-	for (uint32_t i = first / p->sp->cells_per_chunk; i <= (last - 1) / p->sp->cells_per_chunk; i++)
+	for (uint32_t i = first >> p->sp->chunk_shift; i <= (last - 1) >> p->sp->chunk_shift; i++)
 		space_mark_dirty(p->sp, i);
 }
 
-static void touch_range(const struct place *p, uintptr_t base, uint32_t first, uint32_t last, uint32_t step, enum cell_how how)
+static void touch_range(const struct place *p, uintptr_t base, uint32_t first, uint32_t last,
+	uint32_t step, enum cell_how how)
 {
 	struct cells *c = p->c;
 	struct cell_shadow *s = p->content->shadow[c->lane];
@@ -399,7 +428,8 @@ static void touch_range(const struct place *p, uintptr_t base, uint32_t first, u
 	disarm(c);
 }
 
-static void cell_range(const struct space *sp, uint32_t page, uint32_t pages, uint32_t *first, uint32_t *last)
+static void cell_range(
+	const struct space *sp, uint32_t page, uint32_t pages, uint32_t *first, uint32_t *last)
 {
 	*first = page >> sp->grain_shift;
 	*last = (page + pages + (1u << sp->grain_shift) - 1) >> sp->grain_shift;
@@ -407,8 +437,8 @@ static void cell_range(const struct space *sp, uint32_t page, uint32_t pages, ui
 		*last = sp->ncells;
 }
 
-void cells_touch(struct cells *c, unsigned int slot, unsigned int view, uint32_t page, uint32_t pages, uint32_t step,
-	enum cell_how how)
+void cells_touch(struct cells *c, unsigned int slot, unsigned int view, uint32_t page,
+	uint32_t pages, uint32_t step, enum cell_how how)
 {
 	struct place p = place_of(c, slot, view);
 	uint32_t first, last;
@@ -424,7 +454,8 @@ uint64_t cells_sweep(struct cells *c, unsigned int slot, unsigned int turn)
 	uint64_t before = c->touched;
 
 	for (uint32_t i = 0; s && i < p.sp->ncells; i++) {
-		if (!atomic_load_explicit(&p.sp->dirty[i / p.sp->cells_per_chunk], memory_order_relaxed)) {
+		if (!atomic_load_explicit(
+			    &p.sp->dirty[i >> p.sp->chunk_shift], memory_order_relaxed)) {
 			i += p.sp->cells_per_chunk - 1;
 			continue;
 		}
@@ -438,7 +469,8 @@ uint64_t cells_sweep(struct cells *c, unsigned int slot, unsigned int turn)
 
 enum { HAMMER_CELLS = 8, HAMMER_BURST = 32 };
 
-static uint64_t hammer_burst(const struct place *p, struct cell_shadow *s, _Atomic uint64_t *addr, uint32_t cell)
+static uint64_t hammer_burst(
+	const struct place *p, struct cell_shadow *s, _Atomic uint64_t *addr, uint32_t cell)
 {
 	uint64_t id = cell_stamp(p->slot, p->c->lane, cell, 0), seen, expected;
 	uint32_t gen = atomic_load_explicit(&s->gen, memory_order_relaxed);
@@ -458,7 +490,8 @@ static uint64_t hammer_burst(const struct place *p, struct cell_shadow *s, _Atom
 	return HAMMER_BURST;
 }
 
-uint64_t cells_hammer(struct cells *c, unsigned int slot, unsigned int view, uint32_t page, uint32_t pages, uint64_t until)
+uint64_t cells_hammer(struct cells *c, unsigned int slot, unsigned int view, uint32_t page,
+	uint32_t pages, uint64_t until)
 {
 	struct place p = place_of(c, slot, view);
 	struct cell_shadow *s = p.content->shadow[c->lane];
@@ -483,7 +516,8 @@ uint64_t cells_hammer(struct cells *c, unsigned int slot, unsigned int view, uin
 	while (clock_ticks() < until) {
 		uint32_t cell = c->cursor;
 
-		done += hammer_burst(&p, &s[cell], cell_at(&c->slot[slot], base, cell_page(&p, cell), c->lane), cell);
+		done += hammer_burst(&p, &s[cell],
+			cell_at(&c->slot[slot], base, cell_page(&p, cell), c->lane), cell);
 		c->cursor = cell + step < last ? cell + step : first;
 		c->touched++;
 	}
@@ -493,7 +527,8 @@ uint64_t cells_hammer(struct cells *c, unsigned int slot, unsigned int view, uin
 
 /* ---- moved elsewhere ---- */
 
-void cells_check_at(struct cells *c, unsigned int slot, uintptr_t base, uint32_t page, uint32_t pages)
+void cells_check_at(
+	struct cells *c, unsigned int slot, uintptr_t base, uint32_t page, uint32_t pages)
 {
 	struct place p = place_of(c, slot, 0);
 	const struct slot *sl = &c->slot[slot];
@@ -510,15 +545,17 @@ void cells_check_at(struct cells *c, unsigned int slot, uintptr_t base, uint32_t
 	while (s && c->cursor < last) {
 		uint32_t i = c->cursor;
 
-		check_own(&p, &s[i], i, atomic_load_explicit(cell_at(sl, base, cell_page(&p, i), c->lane),
-			memory_order_acquire));
+		check_own(&p, &s[i], i,
+			atomic_load_explicit(cell_at(sl, base, cell_page(&p, i), c->lane),
+				memory_order_acquire));
 		c->touched++;
 		c->cursor = i + 1;
 	}
 	disarm(c);
 }
 
-uint64_t cells_sum_at(struct cells *c, unsigned int slot, uintptr_t base, uint32_t page, uint32_t pages)
+uint64_t cells_sum_at(
+	struct cells *c, unsigned int slot, uintptr_t base, uint32_t page, uint32_t pages)
 {
 	struct place p = place_of(c, slot, 0);
 	const struct slot *s = &c->slot[slot];
@@ -528,8 +565,10 @@ uint64_t cells_sum_at(struct cells *c, unsigned int slot, uintptr_t base, uint32
 	if (sigsetjmp(c->env, 0))
 		return 0;
 	for (unsigned int l = 0; l < c->nlanes; l++) {
-		sum = sum * 31 + atomic_load_explicit(cell_at(s, base, page, l), memory_order_acquire);
-		sum = sum * 31 + atomic_load_explicit(cell_at(s, base, page + pages - 1, l), memory_order_acquire);
+		sum = sum * 31 +
+		      atomic_load_explicit(cell_at(s, base, page, l), memory_order_acquire);
+		sum = sum * 31 + atomic_load_explicit(cell_at(s, base, page + pages - 1, l),
+					 memory_order_acquire);
 	}
 	disarm(c);
 	return sum;
@@ -541,7 +580,8 @@ int cell_describe(uint64_t value, uint32_t grain_shift, char *buf, size_t size)
 		return snprintf(buf, size, "zero");
 	if (!(value >> 63))
 		return snprintf(buf, size, "no stamp: 0x%llx", (unsigned long long)value);
-	return snprintf(buf, size, "slot %u lane %u page %u generation %u%s", (unsigned int)(value >> 58 & 15),
-		(unsigned int)(value >> 55 & 7), (uint32_t)(value >> 31 & 0xffffff) << grain_shift,
+	return snprintf(buf, size, "slot %u lane %u page %u generation %u%s",
+		(unsigned int)(value >> 58 & 15), (unsigned int)(value >> 55 & 7),
+		(uint32_t)(value >> 31 & 0xffffff) << grain_shift,
 		(uint32_t)(value & CELL_GEN_MASK), value & CELL_CHILD ? " of a forked child" : "");
 }

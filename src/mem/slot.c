@@ -29,7 +29,9 @@ void slot_init(struct slot *s, const struct slot_spec *spec, const struct machin
 	s->fd = -1;
 	s->page_shift = log2_of(m->page_size);
 	s->pages = (uint32_t)(spec->size >> s->page_shift);
-	s->granule = backing_is_hugetlb(spec->backing) ? (uint32_t)(spec->huge_size >> s->page_shift) : 1;
+	s->granule = backing_is_hugetlb(spec->backing)
+			     ? (uint32_t)(spec->huge_size >> s->page_shift)
+			     : 1;
 	s->pmd_pages = (uint32_t)(m->pmd_size >> s->page_shift);
 	s->nviews = backing_is_private(spec->backing) ? 1 : spec->maps;
 }
@@ -125,7 +127,8 @@ uint64_t arena_place(struct slot *slots, unsigned int n, uintptr_t base, unsigne
 		uint64_t pmd = (uint64_t)s->pmd_pages << s->page_shift;
 		uint64_t unit = (uint64_t)s->granule << s->page_shift;
 		uint64_t align = s->spec.align > pmd ? s->spec.align : pmd;
-		uint64_t grow = 2 * (unit > pmd ? unit : pmd) + pmd; /* for mremap to grow into, and a gap */
+		uint64_t grow = 2 * (unit > pmd ? unit : pmd) +
+				pmd; /* for mremap to grow into, and a gap */
 
 		align = align > unit ? align : unit;
 		for (unsigned int v = 0; v < s->nviews; v++) {
@@ -150,7 +153,8 @@ uint64_t arena_place(struct slot *slots, unsigned int n, uintptr_t base, unsigne
 uintptr_t arena_find(struct slot *slots, unsigned int n, unsigned int nlanes)
 {
 	/* From roomy to small address spaces; far below where the kernel puts mappings without a hint. */
-	static const uintptr_t bases[] = {(uintptr_t)1 << 44, (uintptr_t)1 << 42, (uintptr_t)1 << 38, (uintptr_t)1 << 36};
+	static const uintptr_t bases[] = {
+		(uintptr_t)1 << 44, (uintptr_t)1 << 42, (uintptr_t)1 << 38, (uintptr_t)1 << 36};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bases); i++) {
 		uint64_t len = arena_place(slots, n, bases[i], nlanes);
@@ -191,7 +195,8 @@ int slot_map_at(const struct slot *s, uintptr_t addr, uint32_t page, uint32_t pa
 
 	if (s->spec.backing == BACKING_ANON_SHARED)
 		/* No file to map again: length 0 duplicates a shared mapping (mremap(2)). */
-		p = mremap((void *)(s->anchor + off), 0, len, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)addr);
+		p = mremap((void *)(s->anchor + off), 0, len, MREMAP_MAYMOVE | MREMAP_FIXED,
+			(void *)addr);
 	else
 		p = mmap((void *)addr, len, PROT_READ | PROT_WRITE, map_flags(s) | flags, s->fd,
 			s->fd >= 0 ? (off_t)off : 0);
@@ -210,7 +215,9 @@ int slot_anchor(const struct slot *s)
 	if (s->spec.backing != BACKING_ANON_SHARED)
 		return 0;
 	p = mmap((void *)s->anchor, s->spec.size, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | (s->spec.noreserve ? MAP_NORESERVE : 0), -1, 0);
+		MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE |
+			(s->spec.noreserve ? MAP_NORESERVE : 0),
+		-1, 0);
 	return p == MAP_FAILED ? -errno : 0;
 }
 
@@ -227,7 +234,8 @@ int slot_advise(const struct slot *s, unsigned int view)
 int slot_empty(const struct slot *s)
 {
 	if (s->spec.backing == BACKING_ANON_SHARED) {
-		munlock((void *)s->anchor, s->spec.size); /* mlockall() reaches it, and MADV_REMOVE refuses then */
+		munlock((void *)s->anchor,
+			s->spec.size); /* mlockall() reaches it, and MADV_REMOVE refuses then */
 		return madvise((void *)s->anchor, s->spec.size, MADV_REMOVE) < 0 ? -errno : 0;
 	}
 	if (s->fd < 0)

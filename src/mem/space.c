@@ -27,12 +27,14 @@ void space_init(struct space *sp, const struct slot *s, unsigned int nprocs, uns
 	unsigned int ncontents;
 
 	memset(sp, 0, sizeof(*sp));
-	while ((s->pages >> sp->grain_shift) > SPACE_MAX_CELLS && (1u << sp->grain_shift) < s->pmd_pages)
+	while ((s->pages >> sp->grain_shift) > SPACE_MAX_CELLS &&
+		(1u << sp->grain_shift) < s->pmd_pages)
 		sp->grain_shift++;
-	sp->cells_per_chunk = s->pmd_pages >> sp->grain_shift;
+	sp->cells_per_chunk = s->pmd_pages >> sp->grain_shift; /* a power of two, as pmd_pages is */
+	sp->chunk_shift = (uint32_t)__builtin_ctz(sp->cells_per_chunk);
 	sp->granule = s->granule;
 	sp->ncells = s->pages >> sp->grain_shift;
-	sp->nchunks = (sp->ncells + sp->cells_per_chunk - 1) / sp->cells_per_chunk;
+	sp->nchunks = (sp->ncells + sp->cells_per_chunk - 1) >> sp->chunk_shift;
 	sp->private = backing_is_private(s->spec.backing);
 	sp->nprocs = nprocs;
 	sp->nviews = s->nviews;
@@ -96,7 +98,8 @@ void space_reset(struct space *sp)
 {
 	for (uint32_t chunk = 0; chunk < sp->nchunks; chunk++) {
 		uint32_t first = chunk * sp->cells_per_chunk;
-		uint32_t n = sp->ncells - first < sp->cells_per_chunk ? sp->ncells - first : sp->cells_per_chunk;
+		uint32_t n = sp->ncells - first < sp->cells_per_chunk ? sp->ncells - first
+								      : sp->cells_per_chunk;
 
 		if (!atomic_exchange_explicit(&sp->dirty[chunk], 0, memory_order_relaxed))
 			continue;
@@ -158,7 +161,8 @@ static struct range range_inner(const struct space *sp, const struct effect *e)
 
 	if (first >= last)
 		return (struct range){0, 0};
-	return clamp(sp, (first + grain - 1) >> sp->grain_shift, (last + grain - 1) >> sp->grain_shift);
+	return clamp(
+		sp, (first + grain - 1) >> sp->grain_shift, (last + grain - 1) >> sp->grain_shift);
 }
 
 static bool whole_chunk(const struct space *sp, uint32_t lo, uint32_t hi)
@@ -169,7 +173,7 @@ static bool whole_chunk(const struct space *sp, uint32_t lo, uint32_t hi)
 static void track_begin(struct space *sp, struct track *t, struct range r)
 {
 	for (uint32_t lo = r.first, hi; lo < r.last; lo = hi) {
-		uint32_t chunk = lo / sp->cells_per_chunk;
+		uint32_t chunk = lo >> sp->chunk_shift;
 
 		hi = (chunk + 1) * sp->cells_per_chunk;
 		if (hi > r.last)
@@ -188,7 +192,7 @@ static void track_begin(struct space *sp, struct track *t, struct range r)
 static void track_end(struct space *sp, struct track *t, struct range r)
 {
 	for (uint32_t lo = r.first, hi; lo < r.last; lo = hi) {
-		uint32_t chunk = lo / sp->cells_per_chunk;
+		uint32_t chunk = lo >> sp->chunk_shift;
 
 		hi = (chunk + 1) * sp->cells_per_chunk;
 		if (hi > r.last)
@@ -203,12 +207,13 @@ static void track_end(struct space *sp, struct track *t, struct range r)
 }
 
 /* Sums of the ops begun and ended on the range's chunks: unchanged sums mean that no other op came or went. */
-static void track_sums(const struct space *sp, const struct track *t, struct range r, uint32_t *b, uint32_t *e)
+static void track_sums(
+	const struct space *sp, const struct track *t, struct range r, uint32_t *b, uint32_t *e)
 {
 	*b = *e = 0;
 	if (r.first >= r.last)
 		return;
-	for (uint32_t c = r.first / sp->cells_per_chunk; c <= (r.last - 1) / sp->cells_per_chunk; c++) {
+	for (uint32_t c = r.first >> sp->chunk_shift; c <= (r.last - 1) >> sp->chunk_shift; c++) {
 		*b += atomic_load_explicit(&t->chunk[c].any.b, memory_order_acquire);
 		*e += atomic_load_explicit(&t->chunk[c].any.e, memory_order_acquire);
 	}
@@ -216,7 +221,9 @@ static void track_sums(const struct space *sp, const struct track *t, struct ran
 
 static uint32_t chunks_of(const struct space *sp, struct range r)
 {
-	return r.first >= r.last ? 0 : (r.last - 1) / sp->cells_per_chunk - r.first / sp->cells_per_chunk + 1;
+	return r.first >= r.last
+		       ? 0
+		       : ((r.last - 1) >> sp->chunk_shift) - (r.first >> sp->chunk_shift) + 1;
 }
 
 /* ---- effects ---- */
@@ -228,13 +235,15 @@ static const struct {
 	uint32_t lose, sure, restore, unsure; /* unsure: ends all certainties, as restore does */
 } track_kinds[EFFECT_TRACKS] = {
 	[TRACK_ZERO] = {EFFECT_ZERO | EFFECT_ZEROED | EFFECT_STALE, 0, 0, 0},
-	[TRACK_BUS] = {EFFECT_BUS | EFFECT_BUS_SURE, EFFECT_BUS_SURE, EFFECT_SIZED, EFFECT_SIZED | EFFECT_RESIZED},
-	[TRACK_HOLE] = {EFFECT_HOLE | EFFECT_HOLE_SURE, EFFECT_HOLE_SURE, EFFECT_MAPPED | EFFECT_READABLE,
-		EFFECT_MAPPED | EFFECT_READABLE},
+	[TRACK_BUS] = {EFFECT_BUS | EFFECT_BUS_SURE, EFFECT_BUS_SURE, EFFECT_SIZED,
+		EFFECT_SIZED | EFFECT_RESIZED},
+	[TRACK_HOLE] = {EFFECT_HOLE | EFFECT_HOLE_SURE, EFFECT_HOLE_SURE,
+		EFFECT_MAPPED | EFFECT_READABLE, EFFECT_MAPPED | EFFECT_READABLE},
 	[TRACK_RO] = {EFFECT_RO | EFFECT_RO_SURE, EFFECT_RO_SURE, EFFECT_MAPPED, EFFECT_MAPPED},
 };
 
-static struct track *track_of(struct space *sp, unsigned int proc, const struct effect *e, unsigned int kind)
+static struct track *track_of(
+	struct space *sp, unsigned int proc, const struct effect *e, unsigned int kind)
 {
 	switch (kind) {
 	case TRACK_ZERO:
@@ -248,14 +257,15 @@ static struct track *track_of(struct space *sp, unsigned int proc, const struct 
 	}
 }
 
-static void begin_one(struct space *sp, unsigned int proc, const struct effect *e, struct effect_state *st)
+static void begin_one(
+	struct space *sp, unsigned int proc, const struct effect *e, struct effect_state *st)
 {
 	struct range range = range_outer(sp, e);
 	struct content *c = space_content(sp, proc);
 
 	if (e->kinds & EFFECT_STALE)
 		for (uint32_t k = 0; k < chunks_of(sp, range); k++)
-			atomic_store_explicit(&c->stale[range.first / sp->cells_per_chunk + k], 1,
+			atomic_store_explicit(&c->stale[(range.first >> sp->chunk_shift) + k], 1,
 				memory_order_release);
 	if (e->kinds & EFFECT_VMA_SPLIT)
 		atomic_fetch_add_explicit(&sp->view[proc][e->view].split, 1, memory_order_relaxed);
@@ -265,7 +275,8 @@ static void begin_one(struct space *sp, unsigned int proc, const struct effect *
 		if (!(e->kinds & (track_kinds[k].lose | track_kinds[k].unsure)))
 			continue;
 		st[k].restore_b = atomic_load_explicit(&t->restore.b, memory_order_acquire);
-		st[k].restore_busy = st[k].restore_b != atomic_load_explicit(&t->restore.e, memory_order_acquire);
+		st[k].restore_busy = st[k].restore_b !=
+				     atomic_load_explicit(&t->restore.e, memory_order_acquire);
 		if (e->kinds & track_kinds[k].lose)
 			track_begin(sp, t, range);
 		if (e->kinds & track_kinds[k].unsure)
@@ -282,8 +293,8 @@ void effects_begin(struct space *sp, unsigned int nslots, unsigned int proc, str
 }
 
 /* True if no other op on the track's chunks overlapped this one; own: this op counts itself there. */
-static bool alone(const struct space *sp, const struct track *t, struct range range, const struct effect_state *st,
-	bool own)
+static bool alone(const struct space *sp, const struct track *t, struct range range,
+	const struct effect_state *st, bool own)
 {
 	uint32_t mine = own ? chunks_of(sp, range) : 0, b, e;
 
@@ -293,7 +304,7 @@ static bool alone(const struct space *sp, const struct track *t, struct range ra
 
 static uint32_t any_begun(const struct space *sp, const struct track *t, uint32_t cell)
 {
-	return atomic_load_explicit(&t->chunk[cell / sp->cells_per_chunk].any.b, memory_order_acquire);
+	return atomic_load_explicit(&t->chunk[cell >> sp->chunk_shift].any.b, memory_order_acquire);
 }
 
 /* What a call has repaired or zeroed for certain, cell by cell. */
@@ -311,7 +322,7 @@ struct settle {
  */
 static bool settle_first(const struct settle *s, uint32_t cell, uint32_t *any)
 {
-	if (cell != s->inner.first && cell % s->sp->cells_per_chunk)
+	if (cell != s->inner.first && (cell & (s->sp->cells_per_chunk - 1)))
 		return true;
 	*any = any_begun(s->sp, s->t, cell);
 	return alone(s->sp, s->t, s->outer, s->st, s->own);
@@ -348,7 +359,8 @@ static void zeroed(const struct settle *s, struct cell_shadow *shadow)
 }
 
 /* The loss is certain if no restoring op but this one itself was about. */
-static void make_sure(struct track *t, const struct effect_state *st, uint32_t own, struct range range)
+static void make_sure(
+	struct track *t, const struct effect_state *st, uint32_t own, struct range range)
 {
 	uint32_t b = atomic_load_explicit(&t->restore.b, memory_order_acquire);
 
@@ -365,7 +377,8 @@ static void end_one(struct space *sp, unsigned int proc, unsigned int lane, cons
 
 	for (unsigned int k = 0; k < EFFECT_TRACKS; k++) {
 		struct track *t = track_of(sp, proc, e, k);
-		bool loses = e->kinds & track_kinds[k].lose, unsure = e->kinds & track_kinds[k].unsure;
+		bool loses = e->kinds & track_kinds[k].lose,
+		     unsure = e->kinds & track_kinds[k].unsure;
 		struct settle s;
 
 		if (success && e->kinds & track_kinds[k].sure)
@@ -373,7 +386,8 @@ static void end_one(struct space *sp, unsigned int proc, unsigned int lane, cons
 		if (loses)
 			track_end(sp, t, outer);
 		s = (struct settle){sp, t, outer, inner, &st[k], loses};
-		if (k == TRACK_ZERO && success && e->kinds & EFFECT_ZEROED && space_content(sp, proc)->shadow[lane])
+		if (k == TRACK_ZERO && success && e->kinds & EFFECT_ZEROED &&
+			space_content(sp, proc)->shadow[lane])
 			zeroed(&s, space_content(sp, proc)->shadow[lane]);
 		if (success && e->kinds & track_kinds[k].restore)
 			restore(&s);
@@ -382,21 +396,23 @@ static void end_one(struct space *sp, unsigned int proc, unsigned int lane, cons
 	}
 }
 
-void effects_end(struct space *sp, unsigned int nslots, unsigned int proc, unsigned int lane, struct effect_run *r,
-	bool success)
+void effects_end(struct space *sp, unsigned int nslots, unsigned int proc, unsigned int lane,
+	struct effect_run *r, bool success)
 {
 	for (unsigned int i = 0; i < r->n; i++)
 		if (r->eff[i].slot < nslots)
 			end_one(&sp[r->eff[i].slot], proc, lane, &r->eff[i], r->state[i], success);
 }
 
-struct space_facts space_facts(struct space *sp, unsigned int proc, unsigned int view, uint32_t page, uint32_t pages)
+struct space_facts space_facts(
+	struct space *sp, unsigned int proc, unsigned int view, uint32_t page, uint32_t pages)
 {
 	struct effect e = {.view = (uint8_t)view, .page = page, .pages = pages};
 	struct view_state *v = &sp->view[proc][view];
 	struct content *c = space_content(sp, proc);
 	struct range r = range_outer(sp, &e);
-	struct space_facts f = {.split = atomic_load_explicit(&v->split, memory_order_relaxed) != 0};
+	struct space_facts f = {
+		.split = atomic_load_explicit(&v->split, memory_order_relaxed) != 0};
 
 	for (uint32_t i = r.first; i < r.last && !(f.hole && f.truncated); i++) {
 		f.hole |= !track_ok(sp, &v->hole, i) || !track_ok(sp, &v->ro, i);
@@ -405,7 +421,8 @@ struct space_facts space_facts(struct space *sp, unsigned int proc, unsigned int
 	return f;
 }
 
-bool space_whole(struct space *sp, unsigned int proc, unsigned int view, uint32_t page, uint32_t pages, uint32_t *ret_seq)
+bool space_whole(struct space *sp, unsigned int proc, unsigned int view, uint32_t page,
+	uint32_t pages, uint32_t *ret_seq)
 {
 	struct effect e = {.view = (uint8_t)view, .page = page, .pages = pages};
 	const struct track *hole = &sp->view[proc][view].hole, *ro = &sp->view[proc][view].ro;

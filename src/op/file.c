@@ -260,5 +260,6 @@ const struct op op_ftruncate = {
 	.errnos = errnos_ftruncate,
 	.run = run_ftruncate,
 	.effects = effects_ftruncate,
-	.tune = tune_ftruncate,	.undo = undo_ftruncate,
+	.tune = tune_ftruncate,
+	.undo = undo_ftruncate,
 };

@@ -12,7 +12,8 @@
 
 enum { ARG_HOW = 4, ARG_LIVE_NS = 5 };
 
-static const struct arg_word how_words[] = {{"write", CELL_WRITE}, {"read", CELL_READ}, {"rmw", CELL_RMW}, {NULL, 0}};
+static const struct arg_word how_words[] = {
+	{"write", CELL_WRITE}, {"read", CELL_READ}, {"rmw", CELL_RMW}, {NULL, 0}};
 
 static const struct arg_desc args[] = {
 	ARGS_RANGE,
@@ -28,7 +29,8 @@ static _Noreturn void child(struct op_env *e, const struct op_call *c)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	e->cells->child = true;
-	cells_touch(e->cells, s.slot_no, s.view, s.page, s.pages, 1, (enum cell_how)how_words[c->arg[ARG_HOW]].value);
+	cells_touch(e->cells, s.slot_no, s.view, s.page, s.pages, 1,
+		(enum cell_how)how_words[c->arg[ARG_HOW]].value);
 	until = clock_ticks() + clock_from_ns(c->arg[ARG_LIVE_NS]);
 	while (clock_ticks() < until)
 		clock_relax();
@@ -60,8 +62,10 @@ static const struct op_errno errnos[] = {
 
 const struct op op_fork = {
 	.name = "fork",
-	.help = "forks; the child touches the range in its copy of the address space, lives a while and exits",
-	.exercises = "copy_huge_pmd copy_hugetlb_page_range copy_pte_range anon_vma_fork do_huge_pmd_wp_page hugetlb_wp exit_mmap "
+	.help = "forks; the child touches the range in its copy of the address space, lives a "
+		"while and exits",
+	.exercises = "copy_huge_pmd copy_hugetlb_page_range copy_pte_range anon_vma_fork "
+		     "do_huge_pmd_wp_page hugetlb_wp exit_mmap "
 		     "zap_huge_pmd",
 	.hazard = HAZARD_SAFE,
 	.weight = 2,

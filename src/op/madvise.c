@@ -83,7 +83,8 @@ const struct op op_madvise_nohugepage = {
 	.args = range_args,
 	.errnos = errnos_flags,
 	.run = run_nohugepage,
-	.effects = effects_flags,	.undo = undo_nohugepage,
+	.effects = effects_flags,
+	.undo = undo_nohugepage,
 };
 
 const struct op op_madvise_dontfork = {
@@ -95,7 +96,8 @@ const struct op op_madvise_dontfork = {
 	.args = range_args,
 	.errnos = errnos_flags,
 	.run = run_dontfork,
-	.effects = effects_flags,	.undo = undo_dontfork,
+	.effects = effects_flags,
+	.undo = undo_dontfork,
 };
 
 const struct op op_madvise_dofork = {

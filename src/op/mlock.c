@@ -51,7 +51,8 @@ const struct op op_mlock = {
 	.args = range_args,
 	.errnos = errnos_lock,
 	.run = run_mlock,
-	.effects = effects_lock,	.undo = op_undo_by_munlock,
+	.effects = effects_lock,
+	.undo = op_undo_by_munlock,
 };
 
 enum { LOCK_ARG_HOW = 4 };
@@ -87,7 +88,8 @@ const struct op op_mlock2 = {
 	.args = mlock2_args,
 	.errnos = errnos_lock,
 	.run = run_mlock2,
-	.effects = effects_lock,	.undo = op_undo_by_munlock,
+	.effects = effects_lock,
+	.undo = op_undo_by_munlock,
 };
 
 static long run_munlock(struct op_env *e, const struct op_call *c)
@@ -177,7 +179,8 @@ const struct op op_mlockall = {
 	.args = all_args,
 	.errnos = errnos_mlockall,
 	.run = run_mlockall,
-	.effects = effects_mlockall,	.undo = undo_mlockall,
+	.effects = effects_mlockall,
+	.undo = undo_mlockall,
 };
 
 static long run_munlockall(struct op_env *e, const struct op_call *c)

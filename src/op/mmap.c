@@ -218,7 +218,8 @@ const struct op op_munmap_whole = {
 	.args = view_args,
 	.errnos = errnos_munmap,
 	.run = run_munmap_whole,
-	.effects = effects_munmap_whole,	.undo = op_undo_by_mmap,
+	.effects = effects_munmap_whole,
+	.undo = op_undo_by_mmap,
 };
 
 /* Never all of the view: half of it then, in whole huge pages where it can be. */
@@ -276,7 +277,8 @@ const struct op op_munmap_part = {
 	.errnos = errnos_munmap_part,
 	.run = run_munmap_part,
 	.effects = effects_munmap_part,
-	.odd = odd_munmap_part,	.undo = op_undo_by_mmap,
+	.odd = odd_munmap_part,
+	.undo = op_undo_by_mmap,
 };
 
 /* ---- mprotect ---- */
@@ -358,5 +360,6 @@ const struct op op_mprotect = {
 	.errnos = errnos_mprotect,
 	.run = run_mprotect,
 	.effects = effects_mprotect,
-	.tune = tune_mprotect,	.undo = undo_mprotect,
+	.tune = tune_mprotect,
+	.undo = undo_mprotect,
 };

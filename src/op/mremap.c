@@ -25,7 +25,8 @@ static long do_mremap(uintptr_t from, size_t old_len, size_t new_len, int flags,
 	return mremap((void *)from, old_len, new_len, flags, (void *)to) == MAP_FAILED ? -errno : 0;
 }
 
-static void effect_now(struct op_env *e, struct effect_run *fx, const struct op_span *s, uint32_t kinds)
+static void effect_now(
+	struct op_env *e, struct effect_run *fx, const struct op_span *s, uint32_t kinds)
 {
 	fx->eff[0] = op_effect(s, kinds);
 	fx->n = 1;
@@ -58,7 +59,10 @@ static void watch(struct op_env *e, const struct op_span *s, uint32_t hold_ns)
 {
 	uint64_t until = clock_ticks() + clock_from_ns(hold_ns);
 	bool private = is_private(s);
-	uint64_t before = private ? cells_sum_at(e->cells, s->slot_no, spare_base(e, s), s->page, s->pages) : 0, after;
+	uint64_t before = private ? cells_sum_at(e->cells, s->slot_no, spare_base(e, s), s->page,
+					    s->pages)
+				  : 0,
+		 after;
 
 	cells_check_at(e->cells, s->slot_no, spare_base(e, s), s->page, s->pages);
 	while (clock_ticks() < until)
@@ -67,7 +71,8 @@ static void watch(struct op_env *e, const struct op_span *s, uint32_t hold_ns)
 		return;
 	after = cells_sum_at(e->cells, s->slot_no, spare_base(e, s), s->page, s->pages);
 	if (before && after && before != after)
-		cells_report(e->cells, EVIDENCE_FROZEN, s->slot_no, s->view, s->page, before, after);
+		cells_report(
+			e->cells, EVIDENCE_FROZEN, s->slot_no, s->view, s->page, before, after);
 }
 
 static const struct arg_desc hold_args[] = {
@@ -86,7 +91,8 @@ static const struct op_errno move_errnos[] = {
 
 static bool is_whole(struct op_env *e, const struct op_span *s, uint32_t *ret_seq)
 {
-	return space_whole(&e->cells->space[s->slot_no], e->proc, s->view, s->page, s->pages, ret_seq);
+	return space_whole(
+		&e->cells->space[s->slot_no], e->proc, s->view, s->page, s->pages, ret_seq);
 }
 
 /*
@@ -96,7 +102,8 @@ static bool is_whole(struct op_env *e, const struct op_span *s, uint32_t *ret_se
 static long run_move(struct op_env *e, const struct op_call *c)
 {
 	struct op_span s = op_range(e, c);
-	uint32_t kinds = EFFECT_VMA_SPLIT | (is_private(&s) ? EFFECT_ZERO | EFFECT_STALE : 0), seq, own, back;
+	uint32_t kinds = EFFECT_VMA_SPLIT | (is_private(&s) ? EFFECT_ZERO | EFFECT_STALE : 0), seq,
+		 own, back;
 	uintptr_t spare = spare_addr(e, &s);
 	uint32_t chunks = space_chunks(&e->cells->space[s.slot_no], s.page, s.pages);
 	bool whole = is_whole(e, &s, &seq);
@@ -115,7 +122,8 @@ static long run_move(struct op_env *e, const struct op_call *c)
 	effect_now(e, &fx, &s, kinds | EFFECT_HOLE | EFFECT_RO | EFFECT_MAPPED);
 	is_whole(e, &s, &back);
 	r = do_mremap(spare, s.len, s.len, MREMAP_MAYMOVE | MREMAP_FIXED, s.addr);
-	whole = whole && own - seq == chunks && back - own == 2 * chunks; /* by our own effects alone */
+	whole = whole && own - seq == chunks &&
+		back - own == 2 * chunks; /* by our own effects alone */
 	effect_done(e, &fx, r == 0 && whole);
 	if (r < 0)
 		munmap((void *)spare, s.len);
@@ -125,7 +133,8 @@ static long run_move(struct op_env *e, const struct op_call *c)
 const struct op op_mremap_move = {
 	.name = "mremap_move",
 	.help = "moves a range to the lane's spare room, watches it there, moves it back",
-	.exercises = "move_page_tables move_huge_pmd move_normal_pmd move_ptes move_hugetlb_page_tables copy_vma vma_merge",
+	.exercises = "move_page_tables move_huge_pmd move_normal_pmd move_ptes "
+		     "move_hugetlb_page_tables copy_vma vma_merge",
 	.hazard = HAZARD_SAFE,
 	.weight = 5,
 	.backings = (1u << BACKING_COUNT) - 1,
@@ -172,7 +181,9 @@ static long run_fixed(struct op_env *e, const struct op_call *c)
 		return r;
 	if (c->arg[ARG_POPULATE])
 		madvise((void *)spare, s.len, MADV_POPULATE_WRITE);
-	effect_now(e, &fx, &s, EFFECT_VMA_SPLIT | EFFECT_HOLE | EFFECT_MAPPED | (is_private(&s) ? EFFECT_ZEROED : 0));
+	effect_now(e, &fx, &s,
+		EFFECT_VMA_SPLIT | EFFECT_HOLE | EFFECT_MAPPED |
+			(is_private(&s) ? EFFECT_ZEROED : 0));
 	r = do_mremap(spare, s.len, s.len, MREMAP_MAYMOVE | MREMAP_FIXED, s.addr);
 	effect_done(e, &fx, r == 0);
 	if (r < 0)
@@ -210,7 +221,8 @@ static long run_dontunmap(struct op_env *e, const struct op_call *c)
 	long r;
 
 	effect_now(e, &fx, &s, EFFECT_VMA_SPLIT | (is_private(&s) ? EFFECT_ZERO : 0));
-	r = do_mremap(s.addr, s.len, s.len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, spare);
+	r = do_mremap(
+		s.addr, s.len, s.len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, spare);
 	effect_done(e, &fx, r == 0);
 	if (r < 0)
 		return r;
@@ -220,11 +232,13 @@ static long run_dontunmap(struct op_env *e, const struct op_call *c)
 
 const struct op op_mremap_dontunmap = {
 	.name = "mremap_dontunmap",
-	.help = "moves a range's pages away and leaves the mapping behind, empty (MREMAP_DONTUNMAP); drops the pages",
+	.help = "moves a range's pages away and leaves the mapping behind, empty "
+		"(MREMAP_DONTUNMAP); drops the pages",
 	.exercises = "move_vma move_page_tables move_huge_pmd vm_stat_account unlink_anon_vmas",
 	.hazard = HAZARD_SAFE,
 	.weight = 3,
-	.backings = 1u << BACKING_ANON | 1u << BACKING_ANON_SHARED | 1u << BACKING_MEMFD | 1u << BACKING_TMPFS | 1u << BACKING_FILE,
+	.backings = 1u << BACKING_ANON | 1u << BACKING_ANON_SHARED | 1u << BACKING_MEMFD |
+		    1u << BACKING_TMPFS | 1u << BACKING_FILE,
 	.needs = {CAP_HAS_MREMAP_DONTUNMAP},
 	.nneeds = 1,
 	.args = hold_args,
@@ -247,14 +261,16 @@ static uint32_t shrink_keep(const struct op_span *s)
 	return keep ? keep : s->slot->granule;
 }
 
-static unsigned int shrink_effects(const struct op_env *e, const struct op_call *c, struct effect *eff)
+static unsigned int shrink_effects(
+	const struct op_env *e, const struct op_call *c, struct effect *eff)
 {
 	struct op_span s = op_range(e, c);
 	uint32_t keep = shrink_keep(&s);
 
 	if (keep >= s.pages)
 		return 0;
-	eff[0] = op_effect(&s, EFFECT_VMA_SPLIT | EFFECT_HOLE | EFFECT_HOLE_SURE | (is_private(&s) ? EFFECT_ZEROED : 0));
+	eff[0] = op_effect(&s, EFFECT_VMA_SPLIT | EFFECT_HOLE | EFFECT_HOLE_SURE |
+				       (is_private(&s) ? EFFECT_ZEROED : 0));
 	eff[0].page += keep;
 	eff[0].pages -= keep;
 	return 1;
@@ -265,7 +281,8 @@ static long run_shrink(struct op_env *e, const struct op_call *c)
 	struct op_span s = op_range(e, c);
 	uint32_t keep = shrink_keep(&s);
 
-	return do_mremap(s.addr, s.len, keep < s.pages ? (size_t)keep << s.slot->page_shift : s.len, 0, 0);
+	return do_mremap(
+		s.addr, s.len, keep < s.pages ? (size_t)keep << s.slot->page_shift : s.len, 0, 0);
 }
 
 const struct op op_mremap_shrink = {
@@ -278,7 +295,8 @@ const struct op op_mremap_shrink = {
 	.args = shrink_args,
 	.errnos = move_errnos,
 	.effects = shrink_effects,
-	.run = run_shrink,	.undo = op_undo_by_mmap,
+	.run = run_shrink,
+	.undo = op_undo_by_mmap,
 };
 
 /* ---- grow: behind the end of a view, where the arena leaves room ---- */
@@ -322,7 +340,8 @@ const struct op op_mremap_grow = {
 	.exercises = "vma_to_resize vma_expandable vma_merge do_vmi_munmap",
 	.hazard = HAZARD_SAFE,
 	.weight = 2,
-	.backings = 1u << BACKING_ANON | 1u << BACKING_ANON_SHARED | 1u << BACKING_MEMFD | 1u << BACKING_TMPFS | 1u << BACKING_FILE,
+	.backings = 1u << BACKING_ANON | 1u << BACKING_ANON_SHARED | 1u << BACKING_MEMFD |
+		    1u << BACKING_TMPFS | 1u << BACKING_FILE,
 	.args = grow_args,
 	.errnos = grow_errnos,
 	.run = run_grow,

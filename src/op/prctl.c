@@ -62,5 +62,6 @@ const struct op op_thp_disable = {
 	.errnos = errnos,
 	.run = run,
 	.odd = odd,
-	.tune = tune,	.undo = undo,
+	.tune = tune,
+	.undo = undo,
 };

@@ -7,11 +7,12 @@
 
 enum { RANDOM_TOUCHES = 16, ARG_HOW = 4, ARG_WHICH = 5, ARG_PICK = 6, ARG_HAMMER_NS = 4 };
 
-static const struct arg_word how_words[] = {{"write", CELL_WRITE}, {"read", CELL_READ}, {"rmw", CELL_RMW}, {NULL, 0}};
+static const struct arg_word how_words[] = {
+	{"write", CELL_WRITE}, {"read", CELL_READ}, {"rmw", CELL_RMW}, {NULL, 0}};
 
 enum which { WHICH_EVERY, WHICH_ONE, WHICH_ENDS, WHICH_SPARSE, WHICH_RANDOM };
-static const struct arg_word which_words[] = {{"every", WHICH_EVERY}, {"one", WHICH_ONE}, {"ends", WHICH_ENDS},
-	{"sparse", WHICH_SPARSE}, {"random", WHICH_RANDOM}, {NULL, 0}};
+static const struct arg_word which_words[] = {{"every", WHICH_EVERY}, {"one", WHICH_ONE},
+	{"ends", WHICH_ENDS}, {"sparse", WHICH_SPARSE}, {"random", WHICH_RANDOM}, {NULL, 0}};
 
 static const struct arg_desc touch_args[] = {
 	ARGS_RANGE,
@@ -52,7 +53,8 @@ static long run_touch(struct op_env *e, const struct op_call *c)
 const struct op op_touch = {
 	.name = "touch",
 	.help = "reads, stamps, or checks and stamps pages of a range",
-	.exercises = "handle_mm_fault do_huge_pmd_anonymous_page do_anonymous_page shmem_fault hugetlb_fault do_huge_pmd_wp_page "
+	.exercises = "handle_mm_fault do_huge_pmd_anonymous_page do_anonymous_page shmem_fault "
+		     "hugetlb_fault do_huge_pmd_wp_page "
 		     "migration_entry_wait do_swap_page filemap_fault",
 	.hazard = HAZARD_SAFE,
 	.weight = 20,
@@ -77,14 +79,16 @@ static long run_hammer(struct op_env *e, const struct op_call *c)
 {
 	struct op_span s = op_range(e, c);
 
-	cells_hammer(e->cells, s.slot_no, s.view, s.page, s.pages, clock_ticks() + clock_from_ns(c->arg[ARG_HAMMER_NS]));
+	cells_hammer(e->cells, s.slot_no, s.view, s.page, s.pages,
+		clock_ticks() + clock_from_ns(c->arg[ARG_HAMMER_NS]));
 	return 0;
 }
 
 const struct op op_hammer = {
 	.name = "hammer",
 	.help = "checks and increments the lane's own cells in a tight loop: sees a lost write",
-	.exercises = "remove_migration_pte try_to_migrate_one ptep_clear_flush flush_tlb_range huge_pmd_unshare do_wp_page",
+	.exercises = "remove_migration_pte try_to_migrate_one ptep_clear_flush flush_tlb_range "
+		     "huge_pmd_unshare do_wp_page",
 	.hazard = HAZARD_SAFE,
 	.weight = 8,
 	.backings = (1u << BACKING_COUNT) - 1,

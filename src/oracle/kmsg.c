@@ -17,7 +17,7 @@ struct kmsg {
 	int fd, mark_fd;
 	struct klog *klog;
 	uint64_t next_seq; /* expected; 0: none read yet */
-	bool pending;	   /* something was pushed since the last flush */
+	bool pending; /* something was pushed since the last flush */
 	struct kmsg_counts counts;
 };
 
@@ -28,7 +28,8 @@ int kmsg_open(const char *mark, struct kmsg **ret)
 
 	if (!k)
 		return -ENOMEM;
-	k->mark_fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC); /* may be refused: then there is no mark */
+	k->mark_fd =
+		open("/dev/kmsg", O_WRONLY | O_CLOEXEC); /* may be refused: then there is no mark */
 	k->fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	r = k->fd < 0 ? -errno : klog_new(&k->klog, NULL);
 	if (r == 0) {

@@ -46,7 +46,8 @@ static void print_in_flight(const struct crew *c, FILE *f)
 		for (uint32_t i = n > 8 ? n - 8 : 0; i < n && i < PROGRAM_MAX_OPS; i++) {
 			const struct record *r = &lane->record[i];
 
-			fprintf(f, " %s(%s)@%lld+%llu", op_name(r->op), r->err ? strerrorname_np(r->err) : "ok",
+			fprintf(f, " %s(%s)@%lld+%llu", op_name(r->op),
+				r->err ? strerrorname_np(r->err) : "ok",
 				(long long)(clock_to_ns(r->start - base) / 1000),
 				(unsigned long long)(clock_to_ns(r->stop - r->start) / 1000));
 		}
@@ -60,8 +61,9 @@ static void print_in_flight(const struct crew *c, FILE *f)
 
 static void print_when(uint32_t when, FILE *f)
 {
-	static const char *const names[] = {"hole", "split", "locked", "short", "unaligned", "hugetlb", "anon", "shmem",
-		"file", "tight", "unprivileged", "odd", "peer-gone", "private", "strict", "unsuited"};
+	static const char *const names[] = {"hole", "split", "locked", "short", "unaligned",
+		"hugetlb", "anon", "shmem", "file", "tight", "unprivileged", "odd", "peer-gone",
+		"private", "strict", "unsuited"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (when >> i & 1)
@@ -74,36 +76,41 @@ static void print_evidence(const struct crew *c, const struct evidence *e, FILE 
 	uint32_t grain = c->ctl->space[e->slot].grain_shift;
 	char value[128];
 
-	fprintf(f, "%s: lane %u, op %u of its round: %s", evidence_name(e->kind), e->lane, e->op_index, op_name(e->op));
+	fprintf(f, "%s: lane %u, op %u of its round: %s", evidence_name(e->kind), e->lane,
+		e->op_index, op_name(e->op));
 	if (e->kind != EVIDENCE_CRASH)
-		fprintf(f, ", slot %s (%s) view %u page %u", s->spec.name, backing_name(s->spec.backing), e->view,
-			e->cell_page);
+		fprintf(f, ", slot %s (%s) view %u page %u", s->spec.name,
+			backing_name(s->spec.backing), e->view, e->cell_page);
 	fprintf(f, "\naddress 0x%llx\n", (unsigned long long)e->addr);
 	switch (e->kind) {
 	case EVIDENCE_ERRNO:
-		fprintf(f, "errno %d (%s) over %llu pages, in the state:", e->err, strerrorname_np(e->err),
-			(unsigned long long)e->seen);
+		fprintf(f, "errno %d (%s) over %llu pages, in the state:", e->err,
+			strerrorname_np(e->err), (unsigned long long)e->seen);
 		print_when((uint32_t)e->code, f);
 		fputc('\n', f);
 		break;
 	case EVIDENCE_SEGV:
 	case EVIDENCE_BUS:
 	case EVIDENCE_CRASH:
-		fprintf(f, "signal %d (SIG%s), si_code %d, %s; ops that could explain it: begun %u, ended %u\n", e->err,
-			sigabbrev_np(e->err), e->code, e->write ? "write" : "read", e->begun, e->ended);
+		fprintf(f,
+			"signal %d (SIG%s), si_code %d, %s; ops that could explain it: begun %u, "
+			"ended %u\n",
+			e->err, sigabbrev_np(e->err), e->code, e->write ? "write" : "read",
+			e->begun, e->ended);
 		break;
 	case EVIDENCE_NO_FAULT:
 		fprintf(f, "a %s succeeded\n", e->write ? "write" : "read");
 		break;
 	case EVIDENCE_FROZEN:
-		fprintf(f, "sum of the moved page's cells was 0x%llx, became 0x%llx\n", (unsigned long long)e->expected,
-			(unsigned long long)e->seen);
+		fprintf(f, "sum of the moved page's cells was 0x%llx, became 0x%llx\n",
+			(unsigned long long)e->expected, (unsigned long long)e->seen);
 		break;
 	default:
 		cell_describe(e->expected, grain, value, sizeof(value));
 		fprintf(f, "cell of lane %u\nexpected: %s\n", e->owner, value);
 		cell_describe(e->seen, grain, value, sizeof(value));
-		fprintf(f, "seen:     %s\nops that may zero it: begun %u, ended %u\n", value, e->begun, e->ended);
+		fprintf(f, "seen:     %s\nops that may zero it: begun %u, ended %u\n", value,
+			e->begun, e->ended);
 	}
 }
 
@@ -113,19 +120,24 @@ static void title_of(const struct crew *c, const struct evidence *e, char *buf, 
 
 	switch (e->kind) {
 	case EVIDENCE_ERRNO:
-		snprintf(buf, size, "errno: %s in %s on %s", strerrorname_np(e->err), op_name(e->op), backing);
+		snprintf(buf, size, "errno: %s in %s on %s", strerrorname_np(e->err),
+			op_name(e->op), backing);
 		break;
 	case EVIDENCE_CRASH:
 		snprintf(buf, size, "executor: SIG%s in %s", sigabbrev_np(e->err), op_name(e->op));
 		break;
 	default:
-		snprintf(buf, size, "%s: %s on %s", oracle_name(judge[e->kind]), evidence_name(e->kind), backing);
+		snprintf(buf, size, "%s: %s on %s", oracle_name(judge[e->kind]),
+			evidence_name(e->kind), backing);
 	}
 }
 
 int oracle_evidence(const struct crew *c, const struct evidence *e, struct finding *ret)
 {
-	struct finding f = {.oracle = judge[e->kind], .has_program = true, .crew = c->index, .lane = e->lane,
+	struct finding f = {.oracle = judge[e->kind],
+		.has_program = true,
+		.crew = c->index,
+		.lane = e->lane,
 		.round = e->round};
 	size_t len;
 	FILE *text = open_memstream(&f.text, &len);
@@ -145,7 +157,9 @@ int oracle_evidence(const struct crew *c, const struct evidence *e, struct findi
 
 int oracle_exit(const struct crew *c, unsigned int proc, int status, bool oom, struct finding *ret)
 {
-	struct finding f = {.oracle = ORACLE_EXECUTOR, .has_program = true, .crew = c->index,
+	struct finding f = {.oracle = ORACLE_EXECUTOR,
+		.has_program = true,
+		.crew = c->index,
 		.round = atomic_load(&c->ctl->round)};
 	size_t len;
 	FILE *text;
@@ -155,9 +169,10 @@ int oracle_exit(const struct crew *c, unsigned int proc, int status, bool oom, s
 	text = open_memstream(&f.text, &len);
 	if (!text)
 		return -ENOMEM;
-	snprintf(f.title, sizeof(f.title), "executor: died of SIG%s", sigabbrev_np(WTERMSIG(status)));
-	fprintf(text, "executor %u of crew %u died of signal %d (SIG%s)\n", proc, c->index, WTERMSIG(status),
+	snprintf(f.title, sizeof(f.title), "executor: died of SIG%s",
 		sigabbrev_np(WTERMSIG(status)));
+	fprintf(text, "executor %u of crew %u died of signal %d (SIG%s)\n", proc, c->index,
+		WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
 	print_in_flight(c, text);
 	if (fclose(text) != 0) {
 		free(f.text);
@@ -212,7 +227,10 @@ static void stuck_where(pid_t pid, int tid, char *buf, size_t size)
 static int stuck_finding(const struct crew *c, unsigned int l, uint64_t ns, struct finding *ret)
 {
 	const struct lane_ctl *lane = &c->ctl->lane[l];
-	struct finding f = {.oracle = ORACLE_PROGRESS, .has_program = true, .crew = c->index, .lane = l,
+	struct finding f = {.oracle = ORACLE_PROGRESS,
+		.has_program = true,
+		.crew = c->index,
+		.lane = l,
 		.round = atomic_load(&c->ctl->round)};
 	pid_t pid = crew_pid(c, c->ctl->lane_proc[l]);
 	int tid = atomic_load(&lane->tid);
@@ -251,7 +269,9 @@ int oracle_progress(const struct crew *c, uint64_t stall_ns, struct finding *ret
 	uint64_t now = clock_ticks();
 
 	for (unsigned int l = 0; l < c->ctl->nlanes; l++) {
-		uint64_t start = atomic_load_explicit(&c->ctl->lane[l].op_start, memory_order_acquire), ns;
+		uint64_t start = atomic_load_explicit(
+				 &c->ctl->lane[l].op_start, memory_order_acquire),
+			 ns;
 
 		if (!start || now <= start || !crew_pid(c, c->ctl->lane_proc[l]))
 			continue;

@@ -12,14 +12,25 @@ static const struct {
 	char letter;
 	const char *why;
 } bits[] = {
-	{'P', "proprietary module"}, {'F', "module was force loaded"}, {'S', "kernel running on an out of specification system"},
-	{'R', "module was force unloaded"}, {'M', "processor reported a machine check exception"},
-	{'B', "bad page referenced or some unexpected page flags"}, {'U', "taint requested by userspace"},
-	{'D', "kernel died recently (OOPS or BUG)"}, {'A', "ACPI table overridden"}, {'W', "kernel issued a warning"},
-	{'C', "staging driver was loaded"}, {'I', "workaround for a bug in platform firmware"},
-	{'O', "externally-built module was loaded"}, {'E', "unsigned module was loaded"}, {'L', "soft lockup occurred"},
-	{'K', "kernel has been live patched"}, {'X', "auxiliary taint of the distribution"},
-	{'T', "kernel was built with the struct randomization plugin"}, {'N', "an in-kernel test has been run"},
+	{'P', "proprietary module"},
+	{'F', "module was force loaded"},
+	{'S', "kernel running on an out of specification system"},
+	{'R', "module was force unloaded"},
+	{'M', "processor reported a machine check exception"},
+	{'B', "bad page referenced or some unexpected page flags"},
+	{'U', "taint requested by userspace"},
+	{'D', "kernel died recently (OOPS or BUG)"},
+	{'A', "ACPI table overridden"},
+	{'W', "kernel issued a warning"},
+	{'C', "staging driver was loaded"},
+	{'I', "workaround for a bug in platform firmware"},
+	{'O', "externally-built module was loaded"},
+	{'E', "unsigned module was loaded"},
+	{'L', "soft lockup occurred"},
+	{'K', "kernel has been live patched"},
+	{'X', "auxiliary taint of the distribution"},
+	{'T', "kernel was built with the struct randomization plugin"},
+	{'N', "an in-kernel test has been run"},
 	{'J', "userspace used a mutating debug operation in fwctl"},
 };
 
@@ -54,7 +65,8 @@ int oracle_taint(uint64_t before, uint64_t after, struct finding *ret)
 			continue;
 		if (i < ARRAY_SIZE(bits)) {
 			fprintf(text, "bit %u (%c): %s\n", i, bits[i].letter, bits[i].why);
-			n += snprintf(f.title + n, sizeof(f.title) - (size_t)n, " %c", bits[i].letter);
+			n += snprintf(
+				f.title + n, sizeof(f.title) - (size_t)n, " %c", bits[i].letter);
 		} else {
 			fprintf(text, "bit %u: unknown\n", i);
 		}

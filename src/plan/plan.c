@@ -390,8 +390,8 @@ static uint64_t huge_pages_in_flight(const struct plan *p, uint64_t size)
 	for (unsigned int i = 0; i < p->nslots; i++) {
 		const struct slot_spec *s = &p->slot[i];
 
-		if ((p->slots_present >> i & 1) && s->huge_size == size && backing_is_private(s->backing) &&
-			s->size / size > copy)
+		if ((p->slots_present >> i & 1) && s->huge_size == size &&
+			backing_is_private(s->backing) && s->size / size > copy)
 			copy = s->size / size;
 	}
 	return lanes * (1 + copy);

@@ -64,7 +64,7 @@ static void run_gang(uint64_t spin)
 
 static void one_lane_decides_after_all_have_arrived(void **state)
 {
-	run_gang(0);	  /* sleeping */
+	run_gang(0); /* sleeping */
 	run_gang(100000); /* polling first */
 }
 
@@ -115,8 +115,10 @@ static void *run_effects(void *arg)
 	struct effect_world *w = arg;
 
 	for (uint32_t i = 0; i < 3000; i++) {
-		struct effect_run fx = {.n = 1, .eff = {{.kinds = EFFECT_ZEROED | EFFECT_HOLE | EFFECT_MAPPED,
-							     .page = i * 7 % 1000, .pages = 1 + i % 700}}};
+		struct effect_run fx = {.n = 1,
+			.eff = {{.kinds = EFFECT_ZEROED | EFFECT_HOLE | EFFECT_MAPPED,
+				.page = i * 7 % 1000,
+				.pages = 1 + i % 700}}};
 
 		if (fx.eff[0].page + fx.eff[0].pages > w->slot.pages)
 			fx.eff[0].pages = w->slot.pages - fx.eff[0].page;
@@ -132,8 +134,12 @@ static void every_effect_that_began_has_ended(void **state)
 	uint8_t lane_proc[1] = {0};
 	pthread_t t[LANES];
 
-	w->slot = (struct slot){.spec = {.backing = BACKING_ANON}, .pages = 1024, .granule = 1, .pmd_pages = 512,
-		.page_shift = 12, .nviews = 1};
+	w->slot = (struct slot){.spec = {.backing = BACKING_ANON},
+		.pages = 1024,
+		.granule = 1,
+		.pmd_pages = 512,
+		.page_shift = 12,
+		.nviews = 1};
 	space_init(&w->space, &w->slot, 1, 1, lane_proc, &w->mem);
 	w->mem = (struct space_mem){.base = calloc(1, w->mem.used)};
 	space_init(&w->space, &w->slot, 1, 1, lane_proc, &w->mem);

@@ -26,18 +26,30 @@ struct world {
 static int set_up(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	void *p = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(
+		NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	w->slot = (struct slot){.spec = {.name = "s", .backing = BACKING_ANON, .maps = 1}, .present = true, .fd = -1,
-		.pages = PAGES, .granule = 1, .pmd_pages = PMD_PAGES, .page_shift = 12, .nviews = 1,
+	w->slot = (struct slot){.spec = {.name = "s", .backing = BACKING_ANON, .maps = 1},
+		.present = true,
+		.fd = -1,
+		.pages = PAGES,
+		.granule = 1,
+		.pmd_pages = PMD_PAGES,
+		.page_shift = 12,
+		.nviews = 1,
 		.view = {(uintptr_t)p}};
 	space_init(&w->space, &w->slot, 1, LANES, w->lane_proc, &w->mem);
 	w->mem = (struct space_mem){.base = calloc(1, w->mem.used)};
 	space_init(&w->space, &w->slot, 1, LANES, w->lane_proc, &w->mem);
 	space_reset(&w->space);
 	for (unsigned int l = 0; l < LANES; l++)
-		w->lane[l] = (struct cells){.slot = &w->slot, .space = &w->space, .nslots = 1, .lane = l, .nlanes = LANES,
-			.lane_proc = w->lane_proc, .ring = &w->ring};
+		w->lane[l] = (struct cells){.slot = &w->slot,
+			.space = &w->space,
+			.nslots = 1,
+			.lane = l,
+			.nlanes = LANES,
+			.lane_proc = w->lane_proc,
+			.ring = &w->ring};
 	cells_set_current(&w->lane[0]);
 	*state = w;
 	return 0;
@@ -80,7 +92,8 @@ static void run_effect(struct world *w, uint32_t kinds, uint32_t page, uint32_t 
 	effects_end(&w->space, 1, 0, 0, &fx, true);
 }
 
-static void touch(struct world *w, unsigned int lane, uint32_t page, uint32_t pages, enum cell_how how)
+static void touch(
+	struct world *w, unsigned int lane, uint32_t page, uint32_t pages, enum cell_how how)
 {
 	cells_set_current(&w->lane[lane]);
 	assert_int_equal(cells_handle_signals(), 0); /* in place of the test library's */
@@ -313,7 +326,8 @@ static void every_cell_injection_is_seen(void **state)
 {
 	struct world *w = *state;
 	static const enum evidence_kind kind[] = {[CELL_INJECT_OLD] = EVIDENCE_OLD,
-		[CELL_INJECT_FOREIGN] = EVIDENCE_FOREIGN, [CELL_INJECT_ZERO] = EVIDENCE_ZERO};
+		[CELL_INJECT_FOREIGN] = EVIDENCE_FOREIGN,
+		[CELL_INJECT_ZERO] = EVIDENCE_ZERO};
 
 	for (enum cell_inject i = CELL_INJECT_OLD; i <= CELL_INJECT_ZERO; i++) {
 		w->lane[0].inject = i;
@@ -326,7 +340,8 @@ static void effects_cover_whole_and_part_of_a_chunk_alike(void **state)
 {
 	struct world *w = *state;
 	const struct track *t = &w->space.content[0].zero;
-	struct effect_run fx = begin(w, EFFECT_ZERO, 500, 524); /* part of the first PMD, all of the second */
+	struct effect_run fx =
+		begin(w, EFFECT_ZERO, 500, 524); /* part of the first PMD, all of the second */
 
 	assert_int_equal(track_begun(&w->space, t, 499), 0);
 	assert_int_equal(track_begun(&w->space, t, 500), 1);

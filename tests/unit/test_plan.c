@@ -866,7 +866,8 @@ static const char *source_path(const char *name)
 
 static void the_jobs_that_we_ship_are_plans(void **state)
 {
-	static const char *const names[] = {"quick", "hugetlb-migrate", "thp-churn", "collapse-fallocate", "busted"};
+	static const char *const names[] = {
+		"quick", "hugetlb-migrate", "thp-churn", "collapse-fallocate", "busted"};
 	static const char *const injections[] = {"content", NULL};
 	struct plan_options o = {.seed = 1, .tmp_dir = "/tmp", .inject_names = injections};
 	struct machine small = box;

@@ -39,7 +39,17 @@ static inline void cleanup_closedir(DIR **d)
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Moves a resource out of its cleanup variable. */
-#define TAKE_FD(fd) ({ int taken_ = (fd); (fd) = -1; taken_; })
-#define TAKE_PTR(p) ({ __typeof__(p) taken_ = (p); (p) = NULL; taken_; })
+#define TAKE_FD(fd)                \
+	({                         \
+		int taken_ = (fd); \
+		(fd) = -1;         \
+		taken_;            \
+	})
+#define TAKE_PTR(p)                         \
+	({                                  \
+		__typeof__(p) taken_ = (p); \
+		(p) = NULL;                 \
+		taken_;                     \
+	})
 
 #endif

@@ -35,13 +35,13 @@ enum lane_state { LANE_STARTING, LANE_WAITING, LANE_RUNNING, LANE_ENDED };
 
 struct lane_ctl {
 	_Atomic int tid;
-	_Atomic uint32_t state;		/* enum lane_state */
-	_Atomic uint32_t op_index;	/* in the round's program */
-	_Atomic uint32_t op;		/* number of the op in progress; OP_NUMBERS: none */
-	_Atomic uint64_t op_start;	/* ticks; 0: none in progress */
+	_Atomic uint32_t state; /* enum lane_state */
+	_Atomic uint32_t op_index; /* in the round's program */
+	_Atomic uint32_t op; /* number of the op in progress; OP_NUMBERS: none */
+	_Atomic uint64_t op_start; /* ticks; 0: none in progress */
 	_Atomic uint64_t round;
 	_Atomic uint64_t ops, migrated, collapsed, touched, checks, zeros, segv, bus, swept;
-	_Atomic uint64_t skew_ns;	/* released that much after its own deadline, sum */
+	_Atomic uint64_t skew_ns; /* released that much after its own deadline, sum */
 	struct record record[PROGRAM_MAX_OPS];
 	_Atomic uint32_t nrecords;
 	struct op_stat stat[OP_NUMBERS];
@@ -55,8 +55,9 @@ struct crew_ctl {
 	unsigned int index, nlanes, nprocs;
 	uint64_t first_round;
 	enum cell_inject inject_cell;
-	int inject_errno;		/* one op reports this errno, once */
-	bool inject_stall, inject_crash, inject_fault, injecting; /* injecting: any of those in a lane */
+	int inject_errno; /* one op reports this errno, once */
+	bool inject_stall, inject_crash, inject_fault,
+		injecting; /* injecting: any of those in a lane */
 	uint8_t lane_proc[PROGRAM_MAX_LANES];
 	/* Slots; addresses are filled in by the first executor. */
 	struct slot slot[SLOT_MAX];
@@ -64,23 +65,24 @@ struct crew_ctl {
 	struct space space[SLOT_MAX];
 	/* The barrier. seq: futex word, +1 for each phase released. */
 	_Atomic uint32_t seq;
-	_Atomic uint32_t arrived;	/* lanes done with the phase */
-	_Atomic uint32_t phase;		/* enum crew_phase */
+	_Atomic uint32_t arrived; /* lanes done with the phase */
+	_Atomic uint32_t phase; /* enum crew_phase */
 	_Atomic uint64_t round, deadline, rounds_done;
-	_Atomic uint32_t sleepers;	/* lanes in futex wait on seq */
-	_Atomic bool stop;		/* by the supervisor: end after this round */
+	_Atomic uint32_t sleepers; /* lanes in futex wait on seq */
+	_Atomic bool stop; /* by the supervisor: end after this round */
 	_Atomic bool locked[PROGRAM_MAX_PROCS]; /* something was mlocked in this epoch */
 	_Atomic pid_t pid[PROGRAM_MAX_PROCS];
-	_Atomic int failed;		/* an executor could not set up: errno */
-	char failed_what[128];		/* valid when failed is set */
+	_Atomic int failed; /* an executor could not set up: errno */
+	char failed_what[128]; /* valid when failed is set */
 	/* Overlap, counted by the last lane to arrive. */
 	_Atomic uint64_t ops_seen, ops_overlapped;
-	_Atomic uint32_t pair[OP_NUMBERS][OP_NUMBERS]; /* rounds-wise count of overlapping op pairs, a <= b */
+	_Atomic uint32_t pair[OP_NUMBERS]
+			     [OP_NUMBERS]; /* rounds-wise count of overlapping op pairs, a <= b */
 	struct lane_ctl lane[PROGRAM_MAX_LANES];
 };
 
 struct crew {
-	struct crew_ctl *ctl;		/* shared mapping, ctl_size bytes */
+	struct crew_ctl *ctl; /* shared mapping, ctl_size bytes */
 	size_t ctl_size;
 	const struct plan *plan;
 	const struct machine *machine;
@@ -91,8 +93,8 @@ struct crew {
  * Makes the control block and the slots' objects. places: where objects are made. *ret is freed with crew_free().
  * 0 or -errno (message logged).
  */
-int crew_new(const struct plan *plan, unsigned int index, const struct machine *m, const struct slot_places *places,
-	struct crew **ret);
+int crew_new(const struct plan *plan, unsigned int index, const struct machine *m,
+	const struct slot_places *places, struct crew **ret);
 void crew_free(struct crew *c);
 
 /* Closes the slots' objects, so that their pages are freed; counts stay readable. When no executor is left. */

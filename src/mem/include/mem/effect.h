@@ -10,23 +10,38 @@
 
 enum effect_kind {
 	/* The object's pages (private backings: this process's). */
-	EFFECT_ZERO = 1 << 0,	  /* data may become zero between begin and end */
-	EFFECT_ZEROED = 1 << 1,	  /* with success the whole range has become zero; implies EFFECT_ZERO */
-	EFFECT_STALE = 1 << 2,	  /* an older content of the same page may come back (mremap there and back) */
-	EFFECT_BUS = 1 << 3,	  /* accesses may raise SIGBUS from begin on, until EFFECT_SIZED */
-	EFFECT_BUS_SURE = 1 << 4, /* with success every access must raise SIGBUS until the next EFFECT_SIZED begins */
-	EFFECT_SIZED = 1 << 5,	  /* with success the object reaches over the range again */
+	EFFECT_ZERO = 1 << 0, /* data may become zero between begin and end */
+	EFFECT_ZEROED =
+		1 << 1, /* with success the whole range has become zero; implies EFFECT_ZERO */
+	EFFECT_STALE =
+		1
+		<< 2, /* an older content of the same page may come back (mremap there and back) */
+	EFFECT_BUS = 1 << 3, /* accesses may raise SIGBUS from begin on, until EFFECT_SIZED */
+	EFFECT_BUS_SURE =
+		1
+		<< 4, /* with success every access must raise SIGBUS until the next EFFECT_SIZED begins */
+	EFFECT_SIZED = 1 << 5, /* with success the object reaches over the range again */
 	/* The addresses of one view in this process. */
-	EFFECT_HOLE = 1 << 6,	  /* accesses may raise SIGSEGV from begin on, until EFFECT_MAPPED */
-	EFFECT_HOLE_SURE = 1 << 7,/* with success every access must raise SIGSEGV until the next EFFECT_MAPPED begins */
-	EFFECT_RO = 1 << 8,	  /* writes may raise SIGSEGV from begin on, until EFFECT_MAPPED */
-	EFFECT_RO_SURE = 1 << 9,  /* with success every write must raise SIGSEGV until the next EFFECT_MAPPED begins */
-	EFFECT_MAPPED = 1 << 10,  /* with success all of the range is mapped to the slot's own pages, read-write */
-	EFFECT_RESIZED = 1 << 14, /* the object's length changes somehow: what was surely cut off may not be any more */
-	EFFECT_READABLE = 1 << 13, /* with success all of the range can be read again (mprotect to read-only) */
+	EFFECT_HOLE = 1 << 6, /* accesses may raise SIGSEGV from begin on, until EFFECT_MAPPED */
+	EFFECT_HOLE_SURE =
+		1
+		<< 7, /* with success every access must raise SIGSEGV until the next EFFECT_MAPPED begins */
+	EFFECT_RO = 1 << 8, /* writes may raise SIGSEGV from begin on, until EFFECT_MAPPED */
+	EFFECT_RO_SURE =
+		1
+		<< 9, /* with success every write must raise SIGSEGV until the next EFFECT_MAPPED begins */
+	EFFECT_MAPPED =
+		1
+		<< 10, /* with success all of the range is mapped to the slot's own pages, read-write */
+	EFFECT_RESIZED =
+		1
+		<< 14, /* the object's length changes somehow: what was surely cut off may not be any more */
+	EFFECT_READABLE =
+		1
+		<< 13, /* with success all of the range can be read again (mprotect to read-only) */
 	/* Bookkeeping of the view or the process, for the errno oracle. */
 	EFFECT_VMA_SPLIT = 1 << 11, /* the range may have become a VMA of its own */
-	EFFECT_LOCKED = 1 << 12,    /* VMAs may be locked in memory from now on */
+	EFFECT_LOCKED = 1 << 12, /* VMAs may be locked in memory from now on */
 };
 
 enum { EFFECTS_MAX = 4 };
@@ -34,7 +49,8 @@ enum { EFFECTS_MAX = 4 };
 struct effect {
 	uint32_t kinds; /* of enum effect_kind */
 	uint8_t slot, view;
-	uint32_t page, pages; /* base pages of the slot; rounded outwards for "may", inwards for "sure" */
+	uint32_t page,
+		pages; /* base pages of the slot; rounded outwards for "may", inwards for "sure" */
 };
 
 #endif

@@ -9,17 +9,17 @@
 
 enum evidence_kind {
 	EVIDENCE_NONE,
-	EVIDENCE_OLD,	  /* own cell holds an older generation: a write was lost */
+	EVIDENCE_OLD, /* own cell holds an older generation: a write was lost */
 	EVIDENCE_FOREIGN, /* a cell holds another cell's or no stamp at all */
-	EVIDENCE_ZERO,	  /* a cell is zero and nothing may have zeroed it */
-	EVIDENCE_CHILD,	  /* a forked child's private write is visible in the parent */
-	EVIDENCE_STALE,	  /* old data where a zero is due, or older than what the cell's owner had published */
-	EVIDENCE_FROZEN,  /* a page moved elsewhere by mremap still changes through its old address */
-	EVIDENCE_SEGV,	  /* SIGSEGV where the range was mapped */
-	EVIDENCE_BUS,	  /* SIGBUS where the object has pages */
+	EVIDENCE_ZERO, /* a cell is zero and nothing may have zeroed it */
+	EVIDENCE_CHILD, /* a forked child's private write is visible in the parent */
+	EVIDENCE_STALE, /* old data where a zero is due, or older than what the cell's owner had published */
+	EVIDENCE_FROZEN, /* a page moved elsewhere by mremap still changes through its old address */
+	EVIDENCE_SEGV, /* SIGSEGV where the range was mapped */
+	EVIDENCE_BUS, /* SIGBUS where the object has pages */
 	EVIDENCE_NO_FAULT, /* an access succeeded after the range was unmapped, protected or cut off */
-	EVIDENCE_ERRNO,	  /* an op failed with an errno that its state does not allow */
-	EVIDENCE_CRASH,	  /* a signal outside any slot access; the executor dies of it */
+	EVIDENCE_ERRNO, /* an op failed with an errno that its state does not allow */
+	EVIDENCE_CRASH, /* a signal outside any slot access; the executor dies of it */
 	EVIDENCE_KINDS
 };
 
@@ -27,11 +27,11 @@ struct evidence {
 	uint8_t kind; /* enum evidence_kind */
 	uint8_t lane, op, op_index;
 	uint8_t slot, view, owner; /* owner: lane of the cell */
-	uint8_t write;		   /* the access was a write */
-	int32_t err;		   /* errno; signal number for SEGV, BUS, CRASH */
-	int32_t code;		   /* si_code; when-mask for ERRNO */
-	uint32_t cell_page;	   /* page in the slot */
-	uint32_t begun, ended;	   /* counts of the track that would have explained it */
+	uint8_t write; /* the access was a write */
+	int32_t err; /* errno; signal number for SEGV, BUS, CRASH */
+	int32_t code; /* si_code; when-mask for ERRNO */
+	uint32_t cell_page; /* page in the slot */
+	uint32_t begun, ended; /* counts of the track that would have explained it */
 	uint64_t round, ticks;
 	uint64_t addr, expected, seen;
 };
@@ -40,8 +40,8 @@ enum { EVIDENCE_RING = 64 };
 
 /* Single producer (the lane), single consumer (the supervisor); full: counted and dropped. */
 struct evidence_ring {
-	_Atomic uint32_t head;	/* written by the lane, pairs with the supervisor's acquire */
-	_Atomic uint32_t tail;	/* written by the supervisor */
+	_Atomic uint32_t head; /* written by the lane, pairs with the supervisor's acquire */
+	_Atomic uint32_t tail; /* written by the supervisor */
 	_Atomic uint64_t lost;
 	struct evidence e[EVIDENCE_RING];
 };
@@ -55,14 +55,16 @@ static inline void evidence_push(struct evidence_ring *r, const struct evidence 
 		return;
 	}
 	r->e[head % EVIDENCE_RING] = *e;
-	atomic_store_explicit(&r->head, head + 1, memory_order_release); /* pairs with evidence_pop */
+	atomic_store_explicit(
+		&r->head, head + 1, memory_order_release); /* pairs with evidence_pop */
 }
 
 static inline bool evidence_pop(struct evidence_ring *r, struct evidence *e)
 {
 	uint32_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
 
-	if (tail == atomic_load_explicit(&r->head, memory_order_acquire)) /* pairs with evidence_push */
+	if (tail ==
+		atomic_load_explicit(&r->head, memory_order_acquire)) /* pairs with evidence_push */
 		return false;
 	*e = r->e[tail % EVIDENCE_RING];
 	atomic_store_explicit(&r->tail, tail + 1, memory_order_release);

@@ -21,32 +21,35 @@ struct begun_ended {
 	_Atomic uint32_t b, e;
 };
 
-struct track_chunk {	       /* one PMD's worth of cells */
+struct track_chunk { /* one PMD's worth of cells */
 	struct begun_ended whole; /* ops that cover all of the chunk */
-	struct begun_ended any;	  /* ops that cover any of it */
+	struct begun_ended any; /* ops that cover any of it */
 };
 
 /* One kind of legality over the cells of a slot or of a view. Whoever is first to begin on a chunk sets its dirty flag. */
 struct track {
-	struct track_chunk *chunk;  /* [nchunks] */
-	struct begun_ended *cell;   /* [ncells] ops that cover part of the chunk, this cell among it */
-	_Atomic uint32_t *ok;	    /* [ncells] = begun count up to which a restoring op is known to have repaired it */
-	_Atomic uint32_t *sure;	    /* [ncells] restore.b + 1 when the loss was certain, else 0 */
+	struct track_chunk *chunk; /* [nchunks] */
+	struct begun_ended
+		*cell; /* [ncells] ops that cover part of the chunk, this cell among it */
+	_Atomic uint32_t *
+		ok; /* [ncells] = begun count up to which a restoring op is known to have repaired it */
+	_Atomic uint32_t *sure; /* [ncells] restore.b + 1 when the loss was certain, else 0 */
 	struct begun_ended restore; /* restoring ops on any of the track */
 };
 
 #define CELL_GEN_ZERO 0x80000000u /* in cell_shadow.gen: the cell is expected to be zero */
 
-struct cell_shadow {	     /* what a lane expects in its own cell; written by that lane alone */
+struct cell_shadow { /* what a lane expects in its own cell; written by that lane alone */
 	_Atomic uint32_t gen; /* last generation stamped, and CELL_GEN_ZERO */
-	_Atomic uint32_t ze;  /* zeroing ops that had ended before that stamp began */
+	_Atomic uint32_t ze; /* zeroing ops that had ended before that stamp began */
 };
 
 /* The pages of an object; of one executor's private memory for private backings. */
 struct content {
 	struct track zero, bus;
 	_Atomic uint32_t *stale; /* [nchunks] an EFFECT_STALE op ran in this epoch */
-	struct cell_shadow *shadow[SPACE_MAX_LANES]; /* [ncells]; NULL for lanes of other executors (private) */
+	struct cell_shadow *
+		shadow[SPACE_MAX_LANES]; /* [ncells]; NULL for lanes of other executors (private) */
 };
 
 /* One view in one executor. */
@@ -55,9 +58,9 @@ struct view_state {
 	_Atomic uint32_t split; /* ops that may have split VMAs, this epoch */
 };
 
-struct space {			/* of one slot */
-	uint32_t ncells, nchunks, cells_per_chunk, grain_shift;
-	uint32_t granule;	/* base pages of a huge page on hugetlb, else 1 */
+struct space { /* of one slot */
+	uint32_t ncells, nchunks, cells_per_chunk, chunk_shift, grain_shift;
+	uint32_t granule; /* base pages of a huge page on hugetlb, else 1 */
 	bool private;
 	unsigned int nprocs, nviews, nlanes;
 	struct content content[SPACE_MAX_PROCS]; /* [0] alone for shared backings */
@@ -93,9 +96,10 @@ enum { EFFECT_TRACKS = 4 };
 
 /* What a track was like when an effect began. */
 struct effect_state {
-	uint32_t any_b, any_e; /* sums over the range's chunks, the effect's own part included in any_b */
-	uint32_t restore_b;    /* restoring ops begun before */
-	bool restore_busy;     /* one of them had not ended */
+	uint32_t any_b,
+		any_e; /* sums over the range's chunks, the effect's own part included in any_b */
+	uint32_t restore_b; /* restoring ops begun before */
+	bool restore_busy; /* one of them had not ended */
 };
 
 /* The effects of one call, from begin to end; on the lane's stack. */
@@ -112,8 +116,8 @@ void effects_begin(struct space *sp, unsigned int nslots, unsigned int proc, str
  * After the call. With success the "sure", "zeroed" and "mapped" kinds take effect, as far as no other op interfered. lane: its own
  * cells are expected to be zero after EFFECT_ZEROED.
  */
-void effects_end(struct space *sp, unsigned int nslots, unsigned int proc, unsigned int lane, struct effect_run *r,
-	bool success);
+void effects_end(struct space *sp, unsigned int nslots, unsigned int proc, unsigned int lane,
+	struct effect_run *r, bool success);
 
 /* Before anything of a chunk changes in this epoch. */
 static inline void space_mark_dirty(struct space *sp, uint32_t chunk)
@@ -128,19 +132,21 @@ static inline uint32_t space_chunks(const struct space *sp, uint32_t page, uint3
 	uint32_t shift = sp->grain_shift, first = page / sp->granule * sp->granule;
 	uint32_t last = (page + pages + sp->granule - 1) / sp->granule * sp->granule - 1;
 
-	return (last >> shift) / sp->cells_per_chunk - (first >> shift) / sp->cells_per_chunk + 1;
+	return (last >> shift >> sp->chunk_shift) - (first >> shift >> sp->chunk_shift) + 1;
 }
 
 /* begun and ended sums of one cell */
 static inline uint32_t track_begun(const struct space *sp, const struct track *t, uint32_t cell)
 {
-	return atomic_load_explicit(&t->chunk[cell / sp->cells_per_chunk].whole.b, memory_order_acquire) +
+	return atomic_load_explicit(
+		       &t->chunk[cell >> sp->chunk_shift].whole.b, memory_order_acquire) +
 	       atomic_load_explicit(&t->cell[cell].b, memory_order_acquire);
 }
 
 static inline uint32_t track_ended(const struct space *sp, const struct track *t, uint32_t cell)
 {
-	return atomic_load_explicit(&t->chunk[cell / sp->cells_per_chunk].whole.e, memory_order_acquire) +
+	return atomic_load_explicit(
+		       &t->chunk[cell >> sp->chunk_shift].whole.e, memory_order_acquire) +
 	       atomic_load_explicit(&t->cell[cell].e, memory_order_acquire);
 }
 
@@ -154,12 +160,14 @@ static inline bool track_ok(const struct space *sp, const struct track *t, uint3
 struct space_facts {
 	bool hole, split, truncated;
 };
-struct space_facts space_facts(struct space *sp, unsigned int proc, unsigned int view, uint32_t page, uint32_t pages);
+struct space_facts space_facts(
+	struct space *sp, unsigned int proc, unsigned int view, uint32_t page, uint32_t pages);
 
 /*
  * True if a range of a view is surely mapped read-write all through and nobody is about to change that. *ret_seq: to be compared with
  * a later call's: it grows by one for each chunk and track (hole, ro) that an op which may take it away has begun on.
  */
-bool space_whole(struct space *sp, unsigned int proc, unsigned int view, uint32_t page, uint32_t pages, uint32_t *ret_seq);
+bool space_whole(struct space *sp, unsigned int proc, unsigned int view, uint32_t page,
+	uint32_t pages, uint32_t *ret_seq);
 
 #endif

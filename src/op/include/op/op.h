@@ -22,17 +22,17 @@ int hazard_find(const char *name); /* enum hazard or -ENOENT */
 
 /* ---- arguments ---- */
 enum arg_kind {
-	ARG_END,   /* ends the table */
-	ARG_SLOT,  /* slot number, 0..SLOT_MAX-1; 1 byte */
-	ARG_VIEW,  /* view of the slot, folded into its views at run time; 1 byte */
-	ARG_OFF,   /* first page of a range, in base pages, folded into the slot at run time; 4 bytes */
-	ARG_LEN,   /* pages of a range, in base pages, folded to what the slot has from there on, 0 = all of it; 4 bytes */
-	ARG_NODE,  /* index into the nodes with memory, folded at run time; 1 byte */
-	ARG_PROC,  /* executor process of the crew, folded at run time; 1 byte */
-	ARG_ENUM,  /* one of words[]; 1 byte */
+	ARG_END, /* ends the table */
+	ARG_SLOT, /* slot number, 0..SLOT_MAX-1; 1 byte */
+	ARG_VIEW, /* view of the slot, folded into its views at run time; 1 byte */
+	ARG_OFF, /* first page of a range, in base pages, folded into the slot at run time; 4 bytes */
+	ARG_LEN, /* pages of a range, in base pages, folded to what the slot has from there on, 0 = all of it; 4 bytes */
+	ARG_NODE, /* index into the nodes with memory, folded at run time; 1 byte */
+	ARG_PROC, /* executor process of the crew, folded at run time; 1 byte */
+	ARG_ENUM, /* one of words[]; 1 byte */
 	ARG_FLAGS, /* any set of words[] (at most 32), bit i = words[i]; 4 bytes */
-	ARG_INT,   /* 0..max; 4 bytes */
-	ARG_NS,	   /* nanoseconds 0..max; 4 bytes; text form takes ns, us, ms */
+	ARG_INT, /* 0..max; 4 bytes */
+	ARG_NS, /* nanoseconds 0..max; 4 bytes; text form takes ns, us, ms */
 };
 
 struct arg_word {
@@ -43,17 +43,19 @@ struct arg_word {
 struct arg_desc {
 	const char *name; /* [a-z_]+ */
 	enum arg_kind kind;
-	uint32_t max;		       /* of ARG_INT, ARG_NS */
+	uint32_t max; /* of ARG_INT, ARG_NS */
 	const struct arg_word *words; /* of ARG_ENUM, ARG_FLAGS; ends with a NULL name */
 	const char *help;
 };
 
 /* A range op's first four arguments, so that every range op reads alike. */
-#define ARGS_RANGE                                                                                 \
-	{"slot", ARG_SLOT, 0, NULL, "what it acts on"},                                            \
-	{"view", ARG_VIEW, 0, NULL, "through which mapping"},                                      \
-	{"off", ARG_OFF, 0, NULL, "first page"},                                                   \
-	{"pages", ARG_LEN, 0, NULL, "length, 0 = to the end"}
+#define ARGS_RANGE                                                    \
+	{"slot", ARG_SLOT, 0, NULL, "what it acts on"},               \
+		{"view", ARG_VIEW, 0, NULL, "through which mapping"}, \
+		{"off", ARG_OFF, 0, NULL, "first page"},              \
+	{                                                             \
+		"pages", ARG_LEN, 0, NULL, "length, 0 = to the end"   \
+	}
 
 /* One call of an op, as it stands in a program: the op's number and its arguments, each in its range. */
 struct op_call {
@@ -63,28 +65,33 @@ struct op_call {
 
 /* ---- the state that an errno may depend on; what is true is collected when a call has failed ---- */
 enum op_when {
-	WHEN_ALWAYS = 0,	  /* as the whole mask: in every state */
-	WHEN_HOLE = 1 << 0,	  /* part of the range may be unmapped or inaccessible, or was while the op ran */
-	WHEN_SPLIT = 1 << 1,	  /* the range may be made of more than one VMA */
-	WHEN_LOCKED = 1 << 2,	  /* part of the process may be locked in memory */
-	WHEN_SHORT = 1 << 3,	  /* the object may be shorter than the range */
-	WHEN_UNALIGNED = 1 << 4,  /* hugetlb, and the range is not of whole huge pages */
+	WHEN_ALWAYS = 0, /* as the whole mask: in every state */
+	WHEN_HOLE =
+		1
+		<< 0, /* part of the range may be unmapped or inaccessible, or was while the op ran */
+	WHEN_SPLIT = 1 << 1, /* the range may be made of more than one VMA */
+	WHEN_LOCKED = 1 << 2, /* part of the process may be locked in memory */
+	WHEN_SHORT = 1 << 3, /* the object may be shorter than the range */
+	WHEN_UNALIGNED = 1 << 4, /* hugetlb, and the range is not of whole huge pages */
 	WHEN_HUGETLB = 1 << 5,
-	WHEN_ANON = 1 << 6,	  /* private backings but hugetlb */
-	WHEN_SHMEM = 1 << 7,	  /* memfd, tmpfs, anon_shared */
-	WHEN_FILE = 1 << 8,	  /* disk file */
-	WHEN_TIGHT = 1 << 9,	  /* hugetlb whose pool may run dry */
-	WHEN_UNPRIV = 1 << 10,	  /* RLIMIT_MEMLOCK binds */
-	WHEN_ODD = 1 << 11,	  /* the op's own odd() says that these arguments are refused */
+	WHEN_ANON = 1 << 6, /* private backings but hugetlb */
+	WHEN_SHMEM = 1 << 7, /* memfd, tmpfs, anon_shared */
+	WHEN_FILE = 1 << 8, /* disk file */
+	WHEN_TIGHT = 1 << 9, /* hugetlb whose pool may run dry */
+	WHEN_UNPRIV = 1 << 10, /* RLIMIT_MEMLOCK binds */
+	WHEN_ODD = 1 << 11, /* the op's own odd() says that these arguments are refused */
 	WHEN_GONE_PEER = 1 << 12, /* the other process may be gone (crew is stopping) */
-	WHEN_PRIVATE = 1 << 13,	  /* private backings, hugetlb_private included */
-	WHEN_STRICT = 1 << 14,	  /* the op's own strict(): the call looks at pages and fails for one that is not right */
-	WHEN_UNSUITED = 1 << 15,  /* the slot's backing is none of op->backings: any refusal is right */
+	WHEN_PRIVATE = 1 << 13, /* private backings, hugetlb_private included */
+	WHEN_STRICT =
+		1
+		<< 14, /* the op's own strict(): the call looks at pages and fails for one that is not right */
+	WHEN_UNSUITED =
+		1 << 15, /* the slot's backing is none of op->backings: any refusal is right */
 };
 
 struct op_errno {
-	int err;	/* errno; 0 ends the table */
-	uint32_t when;	/* legal if any of these holds; WHEN_ALWAYS: always */
+	int err; /* errno; 0 ends the table */
+	uint32_t when; /* legal if any of these holds; WHEN_ALWAYS: always */
 };
 
 /* ---- what an op may use while it runs; one per lane, prepared by exec; nothing in it is allocated by ops ---- */
@@ -104,12 +111,12 @@ struct op_env {
 	const struct machine *machine;
 	const struct slot *slot; /* [nslots] */
 	unsigned int nslots;
-	unsigned int lane;	 /* in the crew, 0..7 */
+	unsigned int lane; /* in the crew, 0..7 */
 	unsigned int proc, nprocs; /* this executor, and how many the crew has */
-	const _Atomic pid_t *pid;  /* [nprocs] */
+	const _Atomic pid_t *pid; /* [nprocs] */
 	struct op_scratch *scratch;
 	struct cells *cells;
-	int split_fd;	 /* debugfs split_huge_pages, or -1 */
+	int split_fd; /* debugfs split_huge_pages, or -1 */
 	int smaps_fd, pagemap_fd, numa_maps_fd; /* of this process, or -1 */
 	int smaps_rollup_fd;
 	bool privileged; /* RLIMIT_MEMLOCK does not bind */
@@ -118,15 +125,16 @@ struct op_env {
 };
 
 struct op {
-	const char *name;	 /* [a-z0-9_]+ */
-	const char *help;	 /* one line: what it does */
-	const char *exercises;	 /* kernel functions, space separated */
+	const char *name; /* [a-z0-9_]+ */
+	const char *help; /* one line: what it does */
+	const char *exercises; /* kernel functions, space separated */
 	enum hazard hazard;
-	unsigned int weight;	 /* share in a mix that names no weight, 1..100 */
-	uint32_t backings;	 /* bit mask of enum backing that it makes sense on; 0 = takes no slot */
+	unsigned int weight; /* share in a mix that names no weight, 1..100 */
+	uint32_t backings; /* bit mask of enum backing that it makes sense on; 0 = takes no slot */
 	enum cap needs[OP_MAX_NEEDS]; /* nneeds of them */
 	unsigned int nneeds;
-	enum cap wants[OP_MAX_NEEDS]; /* nwants of them: without, some arguments are refused (odd() knows which) */
+	enum cap wants
+		[OP_MAX_NEEDS]; /* nwants of them: without, some arguments are refused (odd() knows which) */
 	unsigned int nwants;
 	const struct arg_desc *args; /* at most OP_MAX_ARGS, ends with ARG_END; may be NULL */
 	const struct op_errno *errnos; /* any other errno is a finding; may be NULL: never fails */
@@ -135,7 +143,8 @@ struct op {
 	long (*run)(struct op_env *e, const struct op_call *c);
 
 	/* What this call may do; fills at most EFFECTS_MAX and returns how many. NULL: nothing. */
-	unsigned int (*effects)(const struct op_env *e, const struct op_call *c, struct effect *eff);
+	unsigned int (*effects)(
+		const struct op_env *e, const struct op_call *c, struct effect *eff);
 
 	/* True if the kernel refuses these arguments in this state by its own rules (makes WHEN_ODD true). May be NULL. */
 	bool (*odd)(const struct op_env *e, const struct op_call *c);
@@ -180,8 +189,8 @@ struct op_span {
 	const struct slot *slot;
 	unsigned int slot_no, view;
 	uint32_t page, pages; /* within the slot, pages >= 1 */
-	uintptr_t addr;	      /* of the view */
-	size_t len;	      /* bytes */
+	uintptr_t addr; /* of the view */
+	size_t len; /* bytes */
 };
 
 /*
@@ -222,9 +231,9 @@ bool op_undo_by_mmap(const struct op_call *c, struct op_call *ret);
 bool op_undo_by_munlock(const struct op_call *c, struct op_call *ret);
 
 /* ---- drawing (the generator) ---- */
-struct op_draw {		/* what to draw from: a plan's view of the crew */
-	const struct slot_spec *slot;	/* [nslots] */
-	uint32_t slots;		/* bit mask of slots that may be drawn */
+struct op_draw { /* what to draw from: a plan's view of the crew */
+	const struct slot_spec *slot; /* [nslots] */
+	uint32_t slots; /* bit mask of slots that may be drawn */
 	unsigned int nslots, nprocs, nnodes;
 	uint32_t page_size, pmd_pages; /* bytes; base pages */
 };
@@ -234,7 +243,8 @@ struct op_draw {		/* what to draw from: a plan's view of the crew */
  * page, half, straddling two, whole slot, PUD, aligned to the huge page on most hugetlb draws), nodes, flags. c->op
  * is set by the caller. -ENOENT when no drawable slot suits the op's backings. Pure function of rng.
  */
-int op_draw_args(const struct op *op, const struct op_draw *d, uint32_t fixed, struct op_call *c, struct rng *r);
+int op_draw_args(const struct op *op, const struct op_draw *d, uint32_t fixed, struct op_call *c,
+	struct rng *r);
 
 /* ---- errno oracle's table look-up: is -err legal for op in the state `when`? ---- */
 bool op_errno_legal(const struct op *op, int err, uint32_t when);

@@ -10,20 +10,23 @@
 #include "exec/crew.h"
 
 /* X(ENUM, name, what it judges) */
-#define ORACLE_LIST(X)                                                                             \
-	X(CONTENT, content, "every cell holds its owner's last stamp, or a zero that an op explains")    \
-	X(FAULT, fault, "SIGSEGV and SIGBUS only where an op explains them, and always where one must")  \
-	X(ERRNO, errno, "an op fails only with the errnos that its arguments and its slot's state allow") \
-	X(EXECUTOR, executor, "no executor dies by a signal")                                      \
-	X(PROGRESS, progress, "no lane is stuck in the kernel")                                    \
-	X(KLOG, klog, "the kernel log has no report since our mark")                               \
+#define ORACLE_LIST(X)                                                                            \
+	X(CONTENT, content,                                                                       \
+		"every cell holds its owner's last stamp, or a zero that an op explains")         \
+	X(FAULT, fault,                                                                           \
+		"SIGSEGV and SIGBUS only where an op explains them, and always where one must")   \
+	X(ERRNO, errno,                                                                           \
+		"an op fails only with the errnos that its arguments and its slot's state allow") \
+	X(EXECUTOR, executor, "no executor dies by a signal")                                     \
+	X(PROGRESS, progress, "no lane is stuck in the kernel")                                   \
+	X(KLOG, klog, "the kernel log has no report since our mark")                              \
 	X(TAINT, taint, "the kernel's taint did not change")
 
 enum oracle {
 #define X(id, name, help) ORACLE_##id,
 	ORACLE_LIST(X)
 #undef X
-	ORACLE_COUNT
+		ORACLE_COUNT
 };
 
 const char *oracle_name(enum oracle o);
@@ -33,8 +36,8 @@ int oracle_find(const char *name); /* enum oracle or -ENOENT */
 struct finding {
 	enum oracle oracle;
 	char title[160]; /* the same for the same bug: findings are grouped by it; no newline */
-	char *alt;	 /* alternative titles, newline separated, or NULL; owned */
-	char *text;	 /* evidence for a person, several lines; owned */
+	char *alt; /* alternative titles, newline separated, or NULL; owned */
+	char *text; /* evidence for a person, several lines; owned */
 	bool has_program; /* crew, round (and lane) are known */
 	bool lost_kernel; /* the executor or the kernel cannot go on: exit code 5 */
 	unsigned int crew, lane;
