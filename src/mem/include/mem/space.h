@@ -29,11 +29,12 @@ struct track_chunk { /* one PMD's worth of cells */
 /* One kind of legality over the cells of a slot or of a view. Whoever is first to begin on a chunk sets its dirty flag. */
 struct track {
 	struct track_chunk *chunk; /* [nchunks] */
-	struct begun_ended
-		*cell; /* [ncells] ops that cover part of the chunk, this cell among it */
-	_Atomic uint32_t *
-		ok; /* [ncells] = begun count up to which a restoring op is known to have repaired it */
-	_Atomic uint32_t *sure; /* [ncells] restore.b + 1 when the loss was certain, else 0 */
+	/* [ncells] ops that cover part of the chunk, this cell among it */
+	struct begun_ended *cell;
+	/* [ncells] the begun count up to which a restoring op is known to have repaired it */
+	_Atomic uint32_t *ok;
+	/* [ncells] restore.b + 1 when the loss was certain, else 0 */
+	_Atomic uint32_t *sure;
 	struct begun_ended restore; /* restoring ops on any of the track */
 };
 
@@ -48,8 +49,8 @@ struct cell_shadow { /* what a lane expects in its own cell; written by that lan
 struct content {
 	struct track zero, bus;
 	_Atomic uint32_t *stale; /* [nchunks] an EFFECT_STALE op ran in this epoch */
-	struct cell_shadow *
-		shadow[SPACE_MAX_LANES]; /* [ncells]; NULL for lanes of other executors (private) */
+	/* [ncells] each; NULL for lanes of other executors (private backings) */
+	struct cell_shadow *shadow[SPACE_MAX_LANES];
 };
 
 /* One view in one executor. */
@@ -96,8 +97,8 @@ enum { EFFECT_TRACKS = 4 };
 
 /* What a track was like when an effect began. */
 struct effect_state {
-	uint32_t any_b,
-		any_e; /* sums over the range's chunks, the effect's own part included in any_b */
+	/* Sums over the range's chunks, the effect's own part included in any_b. */
+	uint32_t any_b, any_e;
 	uint32_t restore_b; /* restoring ops begun before */
 	bool restore_busy; /* one of them had not ended */
 };
