@@ -17,10 +17,8 @@
 
 enum { STREAM_POPULATE = 2000, POPULATE_PMDS = 8 };
 enum { POOL_WAIT_NS = 2000000000 };
-enum {
-	RELEASE_NS = 3000,
-	RELEASE_ASLEEP_NS = 60000
-}; /* from the decision to the round's deadline */
+/* From the decision to the round's deadline. */
+enum { RELEASE_NS = 3000, RELEASE_ASLEEP_NS = 60000 };
 
 static inline void bump(_Atomic uint64_t *p, uint64_t n)
 {

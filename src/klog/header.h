@@ -18,8 +18,8 @@
 struct header_filter {
 	uint8_t first[1 << 13]; /* by hash: 1 + index in entry, or 0 */
 	struct {
-		uint8_t header, offset,
-			next; /* which, how far into its text; the next of this hash */
+		/* Which, how far into its text; the next of this hash. */
+		uint8_t header, offset, next;
 	} entry[128];
 	size_t n;
 };

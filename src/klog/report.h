@@ -25,8 +25,8 @@ struct report_text {
 	struct slice lead; /* lines from before it */
 	struct slice own; /* its lines, up to where another report starts */
 	struct slice all; /* its lines and what came after in the same context */
-	struct slice
-		first; /* its first line with prefix, for texts in which prefixes are mixed up */
+	/* Its first line with prefix, for texts in which prefixes are mixed up. */
+	struct slice first;
 };
 
 /* A finished report and the memory behind it. */

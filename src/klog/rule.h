@@ -35,8 +35,8 @@ enum pick {
 #define RULE_THEN 3
 
 struct rule {
-	const char
-		*title; /* pattern of a line: the first one in the text, then in the table, wins */
+	/* Pattern of a line: the first one in the text, then in the table, wins. */
+	const char *title;
 	/*
 	 * Patterns of which the first must be in the text and each other one on a later line; their
 	 * captures replace those of title. If they are not found the report is corrupted.
@@ -94,8 +94,8 @@ struct header {
 	const struct rule *rules; /* ends with one without title; NULL for none */
 	enum header_role role;
 	const char *kind; /* of a report that no rule names */
-	unsigned int
-		near; /* HEADER_OURS: within so many lines it belongs to the report before; 0: 60 */
+	/* HEADER_OURS: within so many lines it belongs to the report before; 0: 60. */
+	unsigned int near;
 };
 
 extern const struct rule rules_bug[];

@@ -40,8 +40,8 @@ struct run {
 			   2]; /* of the command line and of the job; NULL-terminated */
 	struct crew **crew; /* [result.ncrews] */
 	bool *abandoned; /* [result.ncrews] unkillable or out of resources */
-	unsigned int
-		*barren; /* [result.ncrews] starts in a row that ended before a round was done */
+	/* [result.ncrews] starts in a row that ended before a round was done. */
+	unsigned int *barren;
 	uint64_t *started_at; /* [result.ncrews] rounds_done at the last start */
 	bool *killed; /* [result.ncrews] by us */
 	struct ledger *ledger;

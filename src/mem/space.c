@@ -328,16 +328,37 @@ static bool settle_first(const struct settle *s, uint32_t cell, uint32_t *any)
 	return alone(s->sp, s->t, s->outer, s->st, s->own);
 }
 
-static void restore(const struct settle *s)
+/* False: another op came near. */
+static bool restore_chunk(const struct settle *s, uint32_t lo, uint32_t hi)
 {
-	uint32_t any = 0;
+	struct track_chunk *chunk = &s->t->chunk[lo >> s->sp->chunk_shift];
+	uint32_t any = any_begun(s->sp, s->t, lo);
 
-	for (uint32_t i = s->inner.first; i < s->inner.last && settle_first(s, i, &any); i++) {
+	/* pairs with the store below: nothing was taken away since all of it was repaired */
+	if (atomic_load_explicit(&chunk->settled, memory_order_acquire) == any)
+		return true;
+	if (!alone(s->sp, s->t, s->outer, s->st, s->own))
+		return false;
+	for (uint32_t i = lo; i < hi; i++) {
 		uint32_t begun = track_begun(s->sp, s->t, i);
 
 		if (any_begun(s->sp, s->t, i) != any)
-			return;
+			return false;
 		atomic_store_explicit(&s->t->ok[i], begun, memory_order_release);
+	}
+	if (whole_chunk(s->sp, lo, hi))
+		atomic_store_explicit(&chunk->settled, any, memory_order_release);
+	return true;
+}
+
+static void restore(const struct settle *s)
+{
+	for (uint32_t lo = s->inner.first, hi; lo < s->inner.last; lo = hi) {
+		hi = (lo | (s->sp->cells_per_chunk - 1)) + 1;
+		if (hi > s->inner.last)
+			hi = s->inner.last;
+		if (!restore_chunk(s, lo, hi))
+			return;
 	}
 }
 

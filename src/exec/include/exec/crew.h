@@ -56,8 +56,8 @@ struct crew_ctl {
 	uint64_t first_round;
 	enum cell_inject inject_cell;
 	int inject_errno; /* one op reports this errno, once */
-	bool inject_stall, inject_crash, inject_fault,
-		injecting; /* injecting: any of those in a lane */
+	/* Injecting: any of those in a lane. */
+	bool inject_stall, inject_crash, inject_fault, injecting;
 	uint8_t lane_proc[PROGRAM_MAX_LANES];
 	/* Slots; addresses are filled in by the first executor. */
 	struct slot slot[SLOT_MAX];

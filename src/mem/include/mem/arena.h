@@ -7,8 +7,8 @@
 
 /* Directories in which objects are made (the caller mounted them). NULL where there is none. */
 struct slot_places {
-	const char
-		*tmpfs[SLOT_HUGE_COUNT]; /* mounted with huge=always, within_size, advise, never */
+	/* Mounted with huge=always, within_size, advise, never. */
+	const char *tmpfs[SLOT_HUGE_COUNT];
 	const char *hugetlbfs[MACHINE_MAX_HSTATES]; /* one per hugetlb size, as in machine.hstate */
 	const char *disk;
 };

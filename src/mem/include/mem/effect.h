@@ -49,8 +49,8 @@ enum { EFFECTS_MAX = 4 };
 struct effect {
 	uint32_t kinds; /* of enum effect_kind */
 	uint8_t slot, view;
-	uint32_t page,
-		pages; /* base pages of the slot; rounded outwards for "may", inwards for "sure" */
+	/* Base pages of the slot; rounded outwards for "may", inwards for "sure". */
+	uint32_t page, pages;
 };
 
 #endif

@@ -44,8 +44,8 @@ struct slot_spec {
 	uint32_t shift; /* view v lies v * shift pages (hugetlb: huge pages) off its alignment */
 	uint64_t size; /* multiple of the PMD size (hugetlb: of huge_size) */
 	uint64_t huge_size; /* hugetlb page size; 0 elsewhere */
-	uint64_t
-		align; /* alignment of view 0: a power of two, at least the PMD size; 1 GiB shares PMD tables */
+	/* Alignment of view 0: a power of two, at least the PMD size; 1 GiB shares PMD tables. */
+	uint64_t align;
 };
 
 const char *backing_name(enum backing b);
@@ -71,8 +71,8 @@ struct slot {
 	uint32_t nviews;
 	uintptr_t view[SLOT_MAX_VIEWS]; /* address of page 0 in each view */
 	uintptr_t anchor; /* anon_shared: a pristine mapping that new ones are made from; else 0 */
-	uintptr_t
-		spare; /* per lane, SLOT_SPARE_STRIDE apart: unmapped address space of `size` bytes for mremap */
+	/* Per lane, SLOT_SPARE_STRIDE apart: unmapped address space of `size` bytes for mremap. */
+	uintptr_t spare;
 	uint64_t spare_stride;
 	char path[128]; /* of the file before it was unlinked, for messages; "" if none */
 };

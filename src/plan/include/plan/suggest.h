@@ -6,8 +6,8 @@
 enum { SUGGEST_TEXT_MAX = 64 };
 
 struct suggest {
-	const char *word,
-		*best; /* best: NULL, or a candidate near enough; both stay the caller's */
+	/* Best: NULL, or a candidate near enough; both stay the caller's. */
+	const char *word, *best;
 	unsigned int distance;
 };
 

@@ -54,8 +54,8 @@ struct run_result {
 	uint64_t crew_restarts;
 	struct kmsg_counts kmsg;
 	uint64_t taint_before, taint_after;
-	uint64_t splits_before,
-		splits_now; /* huge pages and PMDs that the whole kernel has split */
+	/* Huge pages and PMDs that the whole kernel has split. */
+	uint64_t splits_before, splits_now;
 	const char *const *injected; /* NULL-terminated names of --inject */
 };
 
