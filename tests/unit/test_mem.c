@@ -235,6 +235,26 @@ static void a_fault_is_legal_in_a_hole_only(void **state)
 	assert_int_equal(next_evidence(w), EVIDENCE_SEGV);
 }
 
+static void a_fault_is_judged_by_the_last_of_losses_and_repairs(void **state)
+{
+	struct world *w = *state;
+
+	run_effect(w, EFFECT_HOLE | EFFECT_MAPPED, 0, PAGES);
+	run_effect(w, EFFECT_MAPPED, 0, PAGES);
+	mprotect((void *)slot_addr(&w->slot, 0, 20), 4096, PROT_NONE);
+	touch(w, 0, 20, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_SEGV);
+	run_effect(w, EFFECT_HOLE, 20, 1);
+	touch(w, 0, 20, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+	run_effect(w, EFFECT_MAPPED, 0, PAGES);
+	touch(w, 0, 20, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_SEGV);
+	run_effect(w, EFFECT_HOLE, 0, PAGES);
+	touch(w, 0, 20, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+}
+
 static void a_repair_that_a_loss_overlapped_proves_nothing(void **state)
 {
 	struct world *w = *state;
@@ -368,6 +388,7 @@ int main(void)
 		T(a_peer_must_not_see_less_than_was_published),
 		T(a_childs_write_must_stay_in_the_child),
 		T(a_fault_is_legal_in_a_hole_only),
+		T(a_fault_is_judged_by_the_last_of_losses_and_repairs),
 		T(a_repair_that_a_loss_overlapped_proves_nothing),
 		T(a_stamp_beyond_the_end_need_not_last),
 		T(read_only_faults_writes_alone),

@@ -24,6 +24,7 @@ struct begun_ended {
 struct track_chunk { /* one PMD's worth of cells */
 	struct begun_ended whole; /* ops that cover all of the chunk */
 	struct begun_ended any; /* ops that cover any of it */
+	_Atomic uint32_t settled; /* any.b when all of it was repaired: while equal, it still is */
 };
 
 /* One kind of legality over the cells of a slot or of a view. Whoever is first to begin on a chunk sets its dirty flag. */
