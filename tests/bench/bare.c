@@ -33,6 +33,7 @@ struct bare_lane {
 	struct bare *bare;
 	unsigned int no;
 	struct tape tape;
+	uint64_t *round_ticks; /* [tape.nrounds] */
 	pthread_t thread;
 	uint64_t failed, signals, renew_ticks;
 	/* The touch in progress, for the signal handler. */
@@ -141,12 +142,14 @@ static void pin(int cpu)
 
 static void run_rounds(struct bare_lane *l, uint64_t from, uint64_t to)
 {
-	uint64_t first = l->bare->first;
+	uint64_t first = l->bare->first, start;
 
 	for (uint64_t r = from; r < to; r++) {
 		if (r == 0 || (first + r) % l->bare->crew->plan->epoch_rounds == 0)
 			renew(l, first + r);
+		start = clock_ticks();
 		run_calls(l, l->tape.round[r], l->tape.round[r + 1]);
+		l->round_ticks[r] = clock_ticks() - start;
 	}
 }
 
@@ -184,6 +187,31 @@ static int handle_signals(void)
 	return sigaction(SIGSEGV, &sa, NULL) < 0 || sigaction(SIGBUS, &sa, NULL) < 0 ? -errno : 0;
 }
 
+/* What the measured rounds would take if all lanes waited for the slowest one of each. */
+static uint64_t slowest_lanes(const struct bare_lane *lane, unsigned int nlanes, uint64_t from)
+{
+	uint64_t sum = 0;
+
+	for (uint64_t r = from; r < lane->tape.nrounds; r++) {
+		uint64_t most = 0;
+
+		for (unsigned int i = 0; i < nlanes; i++)
+			if (lane[i].round_ticks[r] > most)
+				most = lane[i].round_ticks[r];
+		sum += most;
+	}
+	return sum;
+}
+
+static int prepare_lane(struct bare *b, struct bare_lane *l, unsigned int no, uint64_t rounds)
+{
+	l->bare = b;
+	l->no = no;
+	l->round_ticks = calloc(b->warm + rounds, sizeof(*l->round_ticks));
+	return l->round_ticks ? tape_record(b->crew, no, b->first, b->warm + rounds, &l->tape)
+			      : -ENOMEM;
+}
+
 /* In the child: everything is prepared before the first call. */
 static int run_lanes(struct bare *b, uint64_t rounds)
 {
@@ -195,17 +223,16 @@ static int run_lanes(struct bare *b, uint64_t rounds)
 		r = -ENOMEM;
 	for (unsigned int i = 0; r == 0 && i < ctl->nslots; i++)
 		r = ctl->slot[i].present ? slot_anchor(&ctl->slot[i]) : 0;
-	for (unsigned int i = 0; r == 0 && i < ctl->nlanes; i++) {
-		lane[i].bare = b;
-		lane[i].no = i;
-		r = tape_record(b->crew, i, b->first, b->warm + rounds, &lane[i].tape);
-	}
+	for (unsigned int i = 0; r == 0 && i < ctl->nlanes; i++)
+		r = prepare_lane(b, &lane[i], i, rounds);
 	if (r == 0)
 		r = -pthread_barrier_init(&b->meet, NULL, ctl->nlanes);
 	for (unsigned int i = 0; r == 0 && i < ctl->nlanes; i++)
 		r = -pthread_create(&lane[i].thread, NULL, lane_main, &lane[i]);
 	for (unsigned int i = 0; r == 0 && i < ctl->nlanes; i++)
 		r = -pthread_join(lane[i].thread, NULL);
+	if (r == 0)
+		b->result->slowest_ticks = slowest_lanes(lane, ctl->nlanes, b->warm);
 	return r;
 }
 

@@ -17,6 +17,7 @@ struct bare_lane_result {
 
 struct bare_result {
 	struct bare_lane_result lane[PROGRAM_MAX_LANES];
+	uint64_t slowest_ticks; /* sum over rounds of the slowest lane's time, renewals left out */
 	int err; /* errno: nothing was measured */
 };
 

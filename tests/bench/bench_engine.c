@@ -2,9 +2,10 @@
 /*
  * Measures the engine on this machine; scripts/bench/engine makes tables of it. Prints JSON.
  *
- *   bench-engine rate JOB WINDOWS MS     ops of a job's lanes in so many windows of so many
- * milliseconds bench-engine ratio JOB PAIRS MS      the same rounds of a job of one process through
- * the engine, then bare, so many times
+ *   bench-engine rate JOB WINDOWS MS
+ *       what a job's lanes do in so many windows of so many milliseconds
+ *   bench-engine ratio JOB PAIRS MS
+ *       the same rounds of a job of one process through the engine, then bare, so many times
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -96,11 +97,11 @@ static json_t *bare_json(const struct bare_result *b, unsigned int lanes)
 		sum.use.faults += l->use.faults;
 		most = l->use.wait_ns > most ? l->use.wait_ns : most;
 	}
-	return json_pack("{s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o}", "s", seconds(sum.ticks),
-		"renew_s", seconds(sum.renew_ticks), "cpu_s", (double)sum.use.cpu_ns / 1e9,
-		"wait_s", (double)sum.use.wait_ns / 1e9, "most_wait_s", (double)most / 1e9,
-		"faults", number(sum.use.faults), "failed", number(sum.failed), "signals",
-		number(sum.signals));
+	return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o}", "s", seconds(sum.ticks),
+		"renew_s", seconds(sum.renew_ticks), "slowest_s", seconds(b->slowest_ticks),
+		"cpu_s", (double)sum.use.cpu_ns / 1e9, "wait_s", (double)sum.use.wait_ns / 1e9,
+		"most_wait_s", (double)most / 1e9, "faults", number(sum.use.faults), "failed",
+		number(sum.failed), "signals", number(sum.signals));
 }
 
 /* One window of the engine, then the bare loop over the same rounds. *round: where they begin;
