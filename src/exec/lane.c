@@ -327,13 +327,30 @@ static void populate(struct lane *l)
 	}
 }
 
+/* Work between rounds is watched for progress as an op is. */
+static void work_begin(struct lane *l, unsigned int what)
+{
+	l->cells.op = (uint8_t)what;
+	l->cells.op_index = 0;
+	atomic_store_explicit(&l->ctl->op, what, memory_order_relaxed);
+	atomic_store_explicit(&l->ctl->op_start, clock_ticks(), memory_order_release);
+}
+
+static void work_end(struct lane *l)
+{
+	atomic_store_explicit(&l->ctl->op_start, 0, memory_order_release);
+	atomic_store_explicit(&l->ctl->op, LANE_IDLE, memory_order_relaxed);
+}
+
 static void phase_map(struct lane *l)
 {
+	work_begin(l, LANE_RENEWS);
 	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
-	if (!l->first_of_proc)
-		return;
-	map_process(l);
-	populate(l);
+	if (l->first_of_proc) {
+		map_process(l);
+		populate(l);
+	}
+	work_end(l);
 }
 
 static void phase_sweep(struct lane *l)
@@ -341,19 +358,22 @@ static void phase_sweep(struct lane *l)
 	struct crew_ctl *ctl = l->ex->ctl;
 	uint64_t n = 0;
 
-	l->cells.op = OP_NUMBERS - 1;
-	l->cells.op_index = 0;
+	work_begin(l, LANE_SWEEPS);
 	for (unsigned int i = 0; i < ctl->nslots; i++)
 		if (ctl->slot[i].present)
 			n += cells_sweep(&l->cells, i, (unsigned int)l->cells.round + l->no);
+	work_end(l);
 	bump(&l->ctl->swept, n);
 	publish_counts(l);
 }
 
 /* ---- what comes next: decided by the last lane to arrive, alone ---- */
 
-static void renew(struct crew_ctl *ctl)
+static void renew(struct lane *l)
 {
+	struct crew_ctl *ctl = l->ex->ctl;
+
+	work_begin(l, LANE_RENEWS);
 	for (unsigned int i = 0; i < ctl->nslots; i++) {
 		int r;
 
@@ -366,6 +386,7 @@ static void renew(struct crew_ctl *ctl)
 	}
 	for (unsigned int p = 0; p < ctl->nprocs; p++)
 		atomic_store_explicit(&ctl->locked[p], false, memory_order_relaxed);
+	work_end(l);
 }
 
 static bool limit_reached(const struct lane *l)
@@ -400,7 +421,7 @@ static void decide(void *arg)
 			atomic_store_explicit(&ctl->phase, PHASE_END, memory_order_relaxed);
 			return;
 		}
-		renew(ctl);
+		renew(l);
 		atomic_store_explicit(&ctl->phase, PHASE_MAP, memory_order_relaxed);
 		return;
 	case PHASE_MAP:
@@ -443,7 +464,7 @@ void *lane_main(void *arg)
 	pin(l);
 	cells_set_current(&l->cells);
 	atomic_store_explicit(&l->ctl->tid, (int)syscall(SYS_gettid), memory_order_relaxed);
-	atomic_store_explicit(&l->ctl->op, OP_NUMBERS, memory_order_relaxed);
+	atomic_store_explicit(&l->ctl->op, LANE_IDLE, memory_order_relaxed);
 	atomic_store_explicit(&l->ctl->state, LANE_WAITING, memory_order_relaxed);
 	draw(l, ctl->first_round);
 	for (;;) {

@@ -10,9 +10,22 @@
 #include "base/path.h"
 #include "sys/ledger.h"
 
+/* Free pages that nobody has reserved; reservations are told for the whole machine only, and may fall on any node. */
+static int pool_unreserved(uint64_t size, int node, unsigned long long *ret)
+{
+	unsigned long long free_pages, reserved;
+	int e = machine_pool(size, node, "free_hugepages", &free_pages);
+
+	if (e == 0)
+		e = machine_pool(size, -1, "resv_hugepages", &reserved);
+	if (e == 0)
+		*ret = free_pages > reserved ? free_pages - reserved : 0;
+	return e;
+}
+
 static int raise_pool(struct run *r, const struct plan_pool *pool, int node)
 {
-	unsigned long long total, surplus, free_pages, now;
+	unsigned long long total, surplus, have, now;
 	char path[256], value[32];
 	int e;
 
@@ -20,17 +33,17 @@ static int raise_pool(struct run *r, const struct plan_pool *pool, int node)
 	if (e == 0)
 		e = machine_pool(pool->size, node, "surplus_hugepages", &surplus);
 	if (e == 0)
-		e = machine_pool(pool->size, node, "free_hugepages", &free_pages);
-	if (e == 0 && free_pages >= pool->pages)
+		e = pool_unreserved(pool->size, node, &have);
+	if (e == 0 && have >= pool->pages)
 		return 0;
 	if (e == 0)
 		e = machine_pool_path(pool->size, node, "nr_hugepages", path, sizeof(path));
 	if (e < 0)
 		return e;
-	snprintf(value, sizeof(value), "%llu", total - surplus + pool->pages - free_pages);
+	/* What is written counts the surplus pages first (set_max_huge_pages()): they become the pool's own. */
+	snprintf(value, sizeof(value), "%llu", total + pool->pages - have);
 	e = ledger_write(r->ledger, path, value);
-	if (e == 0 && machine_pool(pool->size, node, "free_hugepages", &now) == 0 &&
-		now < pool->pages)
+	if (e == 0 && pool_unreserved(pool->size, node, &now) == 0 && now < pool->pages)
 		log_warn("%s: asked for %s pages, the kernel found room for %llu free ones", path,
 			value, now);
 	return e;

@@ -30,7 +30,10 @@ static const char *op_name(unsigned int number)
 {
 	const struct op *op = op_get(number);
 
-	return op ? op->name : "sweep";
+	return op		       ? op->name
+	       : number == LANE_RENEWS ? "renewal"
+	       : number == LANE_SWEEPS ? "sweep"
+				       : "nothing";
 }
 
 static void print_in_flight(const struct crew *c, FILE *f)

@@ -31,13 +31,16 @@ struct record {
 	uint64_t start, stop; /* ticks; stop 0: running */
 };
 
+/* What a lane does that is no op of a program; as lane_ctl.op, and in evidence. Never a registered op's number. */
+enum { LANE_RENEWS = OP_NUMBERS - 2, LANE_SWEEPS = OP_NUMBERS - 1, LANE_IDLE = OP_NUMBERS };
+
 enum lane_state { LANE_STARTING, LANE_WAITING, LANE_RUNNING, LANE_ENDED };
 
 struct lane_ctl {
 	_Atomic int tid;
 	_Atomic uint32_t state; /* enum lane_state */
 	_Atomic uint32_t op_index; /* in the round's program */
-	_Atomic uint32_t op; /* number of the op in progress; OP_NUMBERS: none */
+	_Atomic uint32_t op; /* number of the op in progress, or LANE_... */
 	_Atomic uint64_t op_start; /* ticks; 0: none in progress */
 	_Atomic uint64_t round;
 	_Atomic uint64_t ops, migrated, collapsed, touched, checks, zeros, segv, bus, swept;
