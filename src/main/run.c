@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -264,16 +265,20 @@ static void close_oracles(struct run *r)
 
 /* ---- all of it ---- */
 
+void run_signals(sigset_t *ret)
+{
+	static const int taken[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
+
+	sigemptyset(ret);
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		sigaddset(ret, taken[i]);
+}
+
 static void block_signals(void)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGCHLD);
+	run_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }

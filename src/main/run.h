@@ -3,6 +3,8 @@
 #ifndef SUNDER_MAIN_RUN_H
 #define SUNDER_MAIN_RUN_H
 
+#include <signal.h>
+
 #include "report/report.h"
 
 enum { RUN_MAX_INJECTS = 8 };
@@ -75,6 +77,9 @@ bool inject_has(const struct run *r, const char *name);
 
 /* The supervisor's loop: returns when all crews have ended. 0 or -errno. */
 int supervise(struct run *r);
+
+/* The signals that the supervisor takes through its signalfd; blocked in all of the process. */
+void run_signals(sigset_t *ret);
 
 double run_now_s(void);
 uint64_t run_splits(void); /* huge pages and PMDs that the kernel has split since boot */

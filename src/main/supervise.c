@@ -83,9 +83,17 @@ static void take_signals(struct watch *w)
 
 /* ---- executors that ended ---- */
 
-static bool saw_oom(const struct run *r)
+/*
+ * A SIGKILL that was not ours: the OOM killer's, if the kernel log says so (it does before it kills), or if it cannot be read.
+ */
+static bool oom_killed(struct run *r, int status)
 {
-	return r->kmsg && kmsg_counts(r->kmsg).oom > 0;
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		return false;
+	if (!r->kmsg)
+		return true;
+	kmsg_drain(r->kmsg, true, on_finding, r);
+	return kmsg_counts(r->kmsg).oom > 0;
 }
 
 static void crew_failed(struct run *r, unsigned int i)
@@ -126,8 +134,8 @@ static void reap(struct watch *w)
 			if (!crew_reaped(r->crew[i], pid, &proc))
 				continue;
 			drain_evidence(r, i);
-			if (!r->killed[i] &&
-				oracle_exit(r->crew[i], proc, status, saw_oom(r), &f) == 1)
+			if (!r->killed[i] && oracle_exit(r->crew[i], proc, status,
+						     oom_killed(r, status), &f) == 1)
 				run_finding(r, &f);
 			crew_failed(r, i);
 			if (status != 0)
@@ -265,12 +273,7 @@ static int open_watch(struct watch *w)
 	struct itimerspec every = {{0, TICK_MS * 1000000}, {0, TICK_MS * 1000000}};
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGCHLD);
+	run_signals(&set);
 	w->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	w->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (w->signals < 0 || w->timer < 0 || timerfd_settime(w->timer, 0, &every, NULL) < 0)
