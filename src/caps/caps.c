@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 struct capability {
 	const char *name, *help;
@@ -75,21 +74,6 @@ const char *probe_no(struct probe *p, const char *fmt, ...)
 	vsnprintf(p->why, sizeof(p->why), fmt, ap);
 	va_end(ap);
 	return p->why;
-}
-
-int probe_in_child(int (*fn)(struct probe *p), struct probe *p)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		_exit(fn(p));
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EPROTO;
 }
 
 void *probe_map(size_t size)

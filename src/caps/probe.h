@@ -29,12 +29,6 @@ CAPS_LIST(X)
 const char *probe_no(struct probe *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * Runs fn in a forked child, for what must not touch this process: namespaces, mounts. fn returns 0
- * or a positive errno. Returns that as 0 or -errno; -EPROTO if the child died.
- */
-int probe_in_child(int (*fn)(struct probe *p), struct probe *p);
-
-/*
  * An anonymous private mapping, read-write, aligned to its size (a power of two). NULL if there is
  * no memory.
  */

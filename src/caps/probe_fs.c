@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -31,25 +30,16 @@ const char *probe_memfd_hugetlb(struct probe *p)
 	return probe_no(p, "memfd_create with MFD_HUGETLB: %s", strerror(errno));
 }
 
-/*
- * Over the root directory of a namespace of our own: always there, seen by nobody, gone with the
- * child.
- */
-static int try_mount(const char *type, const char *options)
+/* A filesystem of that type is made, mounted nowhere, and gone with its descriptor. 0 or -errno. */
+static int try_fs(const char *type, const char *key, const char *value)
 {
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return errno;
-	return mount("none", "/", type, MS_NOSUID | MS_NODEV, options) < 0 ? errno : 0;
-}
+	_cleanup_close_ int fd = fsopen(type, FSOPEN_CLOEXEC);
 
-static int mount_hugetlbfs(struct probe *p)
-{
-	return try_mount("hugetlbfs", NULL);
-}
-
-static int mount_huge_tmpfs(struct probe *p)
-{
-	return try_mount("tmpfs", "huge=always,size=4m");
+	if (fd < 0)
+		return -errno;
+	if (key && fsconfig(fd, FSCONFIG_SET_STRING, key, value, 0) < 0)
+		return -errno;
+	return fsconfig(fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? -errno : 0;
 }
 
 static const char *mount_answer(struct probe *p, const char *what, const char *config, int r)
@@ -65,13 +55,13 @@ static const char *mount_answer(struct probe *p, const char *what, const char *c
 
 const char *probe_hugetlbfs(struct probe *p)
 {
-	return mount_answer(p, "hugetlbfs", "CONFIG_HUGETLBFS", probe_in_child(mount_hugetlbfs, p));
+	return mount_answer(p, "hugetlbfs", "CONFIG_HUGETLBFS", try_fs("hugetlbfs", NULL, NULL));
 }
 
 const char *probe_tmpfs_huge(struct probe *p)
 {
 	return mount_answer(p, "tmpfs with huge=", "CONFIG_TRANSPARENT_HUGEPAGE",
-		probe_in_child(mount_huge_tmpfs, p));
+		try_fs("tmpfs", "huge", "always"));
 }
 
 static int punch(int fd, size_t size)

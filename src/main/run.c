@@ -234,8 +234,9 @@ static void open_oracles(struct run *r)
 	snprintf(mark, sizeof(mark), "run starts, seed %llu", (unsigned long long)r->plan->seed);
 	e = kmsg_open(mark, &r->kmsg);
 	if (e < 0) {
-		snprintf(why, sizeof(why),
-			"/dev/kmsg: %s (be root, or set kernel.dmesg_restrict=0)", strerror(-e));
+		snprintf(why, sizeof(why), "/dev/kmsg: %s%s", strerror(-e),
+			e == -EPERM || e == -EACCES ? " (be root, or set kernel.dmesg_restrict=0)"
+						    : "");
 		skip_oracle(r, ORACLE_KLOG, why);
 	}
 	e = taint_read(&r->result.taint_before);

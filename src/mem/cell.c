@@ -353,9 +353,11 @@ static void judge_success(const struct place *p, const struct sure *s, uint32_t 
 
 /* ---- touching ---- */
 
+/* Plants one wrong value; again at the next touch as long as an op that is under way explains it. */
 static void inject(
 	const struct place *p, struct cell_shadow *s, _Atomic uint64_t *addr, uint32_t cell)
 {
+	uint32_t head = atomic_load_explicit(&p->c->ring->head, memory_order_relaxed);
 	uint64_t v = 0;
 
 	if (p->c->inject == CELL_INJECT_OLD)
@@ -363,9 +365,10 @@ static void inject(
 			atomic_load_explicit(&s->gen, memory_order_relaxed) - 1);
 	if (p->c->inject == CELL_INJECT_FOREIGN)
 		v = cell_stamp(p->slot, p->c->lane, cell + 1, 1);
-	p->c->inject = CELL_INJECT_NONE;
 	atomic_store_explicit(addr, v, memory_order_release);
 	check_own(p, s, cell, atomic_load_explicit(addr, memory_order_acquire));
+	if (atomic_load_explicit(&p->c->ring->head, memory_order_relaxed) != head)
+		p->c->inject = CELL_INJECT_NONE;
 }
 
 static void touch_cell(const struct place *p, struct cell_shadow *s, uintptr_t base, uint32_t cell,

@@ -106,11 +106,18 @@ static bool odd_move_pages(const struct op_env *e, const struct op_call *c)
 	       caps_missing(CAP_HAS_MOVE_ALL);
 }
 
+/* An address a huge page is a migration in a fraction of the time; every page is for what has been split. */
+static void tune_step(uint32_t *step, struct rng *r)
+{
+	*step = rng_below(r, 4) == 0;
+}
+
 static void tune_move_pages(struct op_call *c, struct rng *r)
 {
 	static const uint8_t flags[] = {1, 1, 2, 3};
 
 	c->arg[MOVE_ARG_FLAGS] = flags[rng_below(r, sizeof(flags))];
+	tune_step(&c->arg[MOVE_ARG_STEP], r);
 }
 
 static const struct op_errno errnos_move_pages[] = {
@@ -173,6 +180,7 @@ static void tune_move_pages_other(struct op_call *c, struct rng *r)
 	static const uint8_t flags[] = {1, 2, 2, 3};
 
 	c->arg[OTHER_ARG_FLAGS] = flags[rng_below(r, sizeof(flags))];
+	tune_step(&c->arg[OTHER_ARG_STEP], r);
 }
 
 static const struct op_errno errnos_move_pages_other[] = {

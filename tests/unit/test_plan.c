@@ -877,9 +877,16 @@ static void the_jobs_that_we_ship_are_plans(void **state)
 	small.ncpus = 2;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		char file[64];
+		int r;
 
 		snprintf(file, sizeof(file), "workloads/%s.job", names[i]);
-		if (plan_load(source_path(file), &box, &o, &p, err, sizeof(err)) < 0)
+		r = plan_load(source_path(file), &box, &o, &p, err, sizeof(err));
+		if (r == -ENODATA && strcmp(names[i], "collapse-fallocate") == 0) {
+			assert_non_null(strstr(
+				err, "tmpfs")); /* its one slot, for which this user must be root */
+			continue;
+		}
+		if (r < 0)
 			fail_msg("%s", err);
 		assert_int_equal(strcmp(names[i], "busted") == 0, p->inject[0] != '\0');
 		plan_free(p);
