@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From a job's lane sections to crews: ops and weights, copies of lanes, processes and CPUs. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -353,18 +354,28 @@ static unsigned int mark_node(const struct machine *m, int node, bool *may)
 	return n;
 }
 
-/* The n-th node, modulo their number, of those that have CPUs for us. */
-static void mark_even(const struct machine *m, unsigned int n, bool *may)
+/* The node with the fewest lanes so far, of those that have CPUs for us: all lanes of a job count, not only its section's. */
+static void mark_even(const struct machine *m, const unsigned int *use, bool *may)
 {
-	int with_cpus = 0, pick;
+	unsigned int fewest = UINT_MAX;
+	int best = -1;
 
-	for (int i = 0; i < m->nnodes; i++)
-		with_cpus += mark_node(m, m->node[i].id, may) > 0;
-	pick = with_cpus ? (int)(n % (unsigned int)with_cpus) : -1;
-	for (int i = 0; i < m->nnodes; i++)
-		if (mark_node(m, m->node[i].id, may) && pick-- == 0)
-			return;
-	memset(may, 1, (size_t)m->ncpus * sizeof(*may));
+	for (int i = 0; i < m->nnodes; i++) {
+		unsigned int lanes = 0;
+
+		if (!mark_node(m, m->node[i].id, may))
+			continue;
+		for (int k = 0; k < m->ncpus; k++)
+			lanes += may[k] ? use[k] : 0;
+		if (lanes < fewest) {
+			fewest = lanes;
+			best = m->node[i].id;
+		}
+	}
+	if (best < 0)
+		memset(may, 1, (size_t)m->ncpus * sizeof(*may));
+	else
+		mark_node(m, best, may);
 }
 
 static int mark_list(struct job *j, const struct job_place *at, const char *list, bool *may)
@@ -402,9 +413,9 @@ static int mark_one_node(
 	return plan_skip(p, what, "node %d has no CPUs for us; it runs on any CPU", (int)v);
 }
 
-/* CPU of the n-th lane of a section. */
-static int choose_cpu(struct plan *p, struct job *j, const struct job_lane *l, unsigned int n,
-	unsigned int *use, int *ret)
+/* CPU of a section's next lane. */
+static int choose_cpu(
+	struct plan *p, struct job *j, const struct job_lane *l, unsigned int *use, int *ret)
 {
 	const struct job_place *at = job_key_place(l->at, "lane", "cpus", &l->place);
 	static bool may[MACHINE_MAX_CPUS];
@@ -415,7 +426,7 @@ static int choose_cpu(struct plan *p, struct job *j, const struct job_lane *l, u
 		return 0;
 	memset(may, 1, sizeof(may));
 	if (l->cpus && strcmp(l->cpus, "node:even") == 0)
-		mark_even(j->machine, n, may);
+		mark_even(j->machine, use, may);
 	else if (l->cpus && strncmp(l->cpus, "node:", 5) == 0)
 		r = mark_one_node(p, j, l, l->cpus + 5, may);
 	else if (l->cpus && strcmp(l->cpus, "any") != 0)
@@ -484,7 +495,7 @@ static int fill_crew(struct plan *p, struct job *j, const struct plan_lane *temp
 			*l = templates[i];
 			name_lane(l, s, n);
 			l->proc = (uint8_t)(s->processes ? here++ % s->processes : s->process);
-			r = choose_cpu(p, j, s, n, use, &l->cpu);
+			r = choose_cpu(p, j, s, use, &l->cpu);
 			if (r < 0)
 				return r;
 			if (l->proc >= c->nprocs)

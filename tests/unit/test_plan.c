@@ -445,6 +445,19 @@ static void lanes_are_pinned_in_turn_where_they_may(void **state)
 	plan_free(p);
 }
 
+static void lanes_of_single_sections_are_spread_over_the_nodes_too(void **state)
+{
+	struct plan *p =
+		load("[global]\ncrews = 1\n" SLOT_A "[lane x]\ncpus = node:even\nops = touch\n"
+		     "[lane y]\ncpus = node:even\nops = touch\n"
+		     "[lane z]\ncpus = node:even\nops = touch\n");
+	static const int expected[] = {0, 2, 8};
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(p->crew[0].lane[i].cpu, expected[i]);
+	plan_free(p);
+}
+
 static void crews_that_do_not_fit_the_memory_are_left_out(void **state)
 {
 	struct plan *p = load("[global]\nmemory = 40M\ncrews = 4\n" SLOT_A
@@ -993,6 +1006,7 @@ int main(void)
 		cmocka_unit_test(crews_multiply_the_lanes),
 		cmocka_unit_test(counts_follow_the_cpus),
 		cmocka_unit_test(lanes_are_pinned_in_turn_where_they_may),
+		cmocka_unit_test(lanes_of_single_sections_are_spread_over_the_nodes_too),
 		cmocka_unit_test(crews_that_do_not_fit_the_memory_are_left_out),
 		cmocka_unit_test(slots_of_one_crew_that_do_not_fit_are_no_resources),
 		cmocka_unit_test(pools_of_the_job_count_against_the_memory),
