@@ -516,7 +516,8 @@ const struct job_option job_options[] = {
 	{L, "processes", "1 to 8", "process = 0", "spreads them over so many executor processes",
 		false, set_processes},
 	{L, "cpus", "any, none, LIST, node:N or node:even", "any",
-		"where they are pinned, the least used CPU first; node:even: on the node with the fewest lanes",
+		"where they are pinned, the least used CPU first; node:even: on the node with the "
+		"fewest lanes",
 		false, set_cpus},
 	{L, "slots", "all or NAME ...", "all", "slots that they act on", false, set_slots},
 	{L, "ops", "NAME[:WEIGHT] ... default -NAME ...", "default",
