@@ -150,3 +150,11 @@ int machine_pool(uint64_t size, int node, const char *name, unsigned long long *
 
 	return r < 0 ? r : path_read_u64(path, ret);
 }
+
+bool machine_has_node(const struct machine *m, int id)
+{
+	for (int i = 0; i < m->nnodes; i++)
+		if (m->node[i].id == id)
+			return true;
+	return false;
+}

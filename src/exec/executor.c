@@ -130,7 +130,6 @@ static struct lane *new_lane(struct executor *ex, unsigned int no, const struct 
 		.lane = no,
 		.nlanes = ctl->nlanes,
 		.proc = ex->proc,
-		.lane_proc = ctl->lane_proc,
 		.ring = &l->ctl->ring,
 		.inject = no == 0 ? ctl->inject_cell : CELL_INJECT_NONE};
 	return l;

@@ -226,6 +226,13 @@ static uint32_t chunks_of(const struct space *sp, struct range r)
 		       : ((r.last - 1) >> sp->chunk_shift) - (r.first >> sp->chunk_shift) + 1;
 }
 
+uint32_t space_chunks(const struct space *sp, uint32_t page, uint32_t pages)
+{
+	struct effect e = {.page = page, .pages = pages};
+
+	return chunks_of(sp, range_outer(sp, &e));
+}
+
 /* ---- effects ---- */
 
 enum { TRACK_ZERO, TRACK_BUS, TRACK_HOLE, TRACK_RO };

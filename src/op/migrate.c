@@ -219,14 +219,6 @@ static const struct arg_desc query_args[] = {
 	{.kind = ARG_END},
 };
 
-static bool node_exists(const struct machine *m, int node)
-{
-	for (int i = 0; i < m->nnodes; i++)
-		if (m->node[i].id == node)
-			return true;
-	return false;
-}
-
 static long run_move_pages_query(struct op_env *e, const struct op_call *c)
 {
 	struct op_span s = op_range(e, c);
@@ -240,7 +232,7 @@ static long run_move_pages_query(struct op_env *e, const struct op_call *c)
 	for (unsigned long i = 0; i < n && r == 0; i++) {
 		if (status[i] == STATUS_UNWRITTEN)
 			return -ENODATA;
-		if (status[i] >= 0 && !node_exists(e->machine, status[i]))
+		if (status[i] >= 0 && !machine_has_node(e->machine, status[i]))
 			return -ERANGE;
 		if (status[i] < 0 && status[i] != -ENOENT && status[i] != -EFAULT)
 			return status[i];

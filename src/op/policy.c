@@ -303,14 +303,6 @@ static const struct arg_desc get_args[] = {
 	{.kind = ARG_END},
 };
 
-static bool node_exists(const struct machine *m, int node)
-{
-	for (int i = 0; i < m->nnodes; i++)
-		if (m->node[i].id == node)
-			return true;
-	return false;
-}
-
 /* The page's node must be one that there is: ENXIO, which the kernel never gives here, says that it was not. */
 static long run_get_mempolicy(struct op_env *e, const struct op_call *c)
 {
@@ -321,7 +313,7 @@ static long run_get_mempolicy(struct op_env *e, const struct op_call *c)
 	long r = result_of(syscall(SYS_get_mempolicy, &mode, n.bits, (unsigned long)MAX_NODE,
 		(what & MPOL_F_ADDR) ? s.addr : 0, what));
 
-	if (r == 0 && (what & MPOL_F_NODE) && !node_exists(e->machine, mode))
+	if (r == 0 && (what & MPOL_F_NODE) && !machine_has_node(e->machine, mode))
 		return -ENXIO;
 	return r;
 }

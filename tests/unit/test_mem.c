@@ -48,7 +48,6 @@ static int set_up(void **state)
 			.nslots = 1,
 			.lane = l,
 			.nlanes = LANES,
-			.lane_proc = w->lane_proc,
 			.ring = &w->ring};
 	cells_set_current(&w->lane[0]);
 	*state = w;

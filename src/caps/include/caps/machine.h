@@ -47,6 +47,9 @@ struct machine {
 int machine_probe(struct machine *m);
 void machine_free(struct machine *m);
 
+/* True if a node with this id is online. */
+bool machine_has_node(const struct machine *m, int id);
+
 /*
  * Pages of a hugetlb pool, of the whole machine (node -1) or one node; name is nr_hugepages,
  * free_hugepages, surplus_hugepages or resv_hugepages (the last only for node -1). 0 or -errno.

@@ -35,7 +35,6 @@ struct cells {
 	const struct slot *slot;
 	struct space *space;
 	unsigned int nslots, lane, nlanes, proc;
-	const uint8_t *lane_proc; /* [nlanes] */
 	struct evidence_ring *ring;
 	uint8_t op, op_index; /* the op in progress, for evidence */
 	uint64_t round;

@@ -128,14 +128,8 @@ static inline void space_mark_dirty(struct space *sp, uint32_t chunk)
 		atomic_store_explicit(&sp->dirty[chunk], 1, memory_order_relaxed);
 }
 
-/* Chunks that a range of pages touches. */
-static inline uint32_t space_chunks(const struct space *sp, uint32_t page, uint32_t pages)
-{
-	uint32_t shift = sp->grain_shift, first = page / sp->granule * sp->granule;
-	uint32_t last = (page + pages + sp->granule - 1) / sp->granule * sp->granule - 1;
-
-	return (last >> shift >> sp->chunk_shift) - (first >> shift >> sp->chunk_shift) + 1;
-}
+/* Chunks that a range of pages touches, rounded outwards as effects are. */
+uint32_t space_chunks(const struct space *sp, uint32_t page, uint32_t pages);
 
 /* begun and ended sums of one cell */
 static inline uint32_t track_begun(const struct space *sp, const struct track *t, uint32_t cell)
