@@ -5,11 +5,14 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 static size_t lay_out(struct crew_ctl *ctl, struct space_mem *mem)
 {
@@ -122,9 +125,10 @@ static void prepare_start(struct crew *c, uint64_t first_round)
 	atomic_store(&ctl->seq, 0);
 	atomic_store(&ctl->arrived, 0);
 	atomic_store(&ctl->sleepers, 0);
-	atomic_store(&ctl->phase, PHASE_SWEEP); /* the first phase to follow is PHASE_MAP */
+	atomic_store(&ctl->phase, PHASE_BARE); /* the first phase to follow is PHASE_MAP */
 	atomic_store(&ctl->round, first_round);
 	atomic_store(&ctl->stop, false);
+	atomic_store(&ctl->rest, REST_NONE);
 	atomic_store(&ctl->failed, 0);
 	for (unsigned int i = 0; i < ctl->nslots; i++)
 		for (uint32_t k = 0; ctl->slot[i].present && k < ctl->space[i].nchunks; k++)
@@ -156,6 +160,25 @@ int crew_start(struct crew *c, uint64_t first_round)
 void crew_stop(struct crew *c)
 {
 	atomic_store_explicit(&c->ctl->stop, true, memory_order_release);
+}
+
+void crew_rest(struct crew *c)
+{
+	uint32_t none = REST_NONE;
+
+	atomic_compare_exchange_strong(&c->ctl->rest, &none, REST_WANTED);
+}
+
+bool crew_rests(const struct crew *c)
+{
+	/* pairs with the store in come_to_rest() */
+	return atomic_load_explicit(&c->ctl->rest, memory_order_acquire) == REST_REACHED;
+}
+
+void crew_resume(struct crew *c)
+{
+	atomic_store(&c->ctl->rest, REST_NONE);
+	syscall(SYS_futex, &c->ctl->rest, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 pid_t crew_pid(const struct crew *c, unsigned int proc)

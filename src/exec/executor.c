@@ -112,13 +112,7 @@ static struct lane *new_lane(struct executor *ex, unsigned int no, const struct 
 	l->plan = &ex->plan->crew[ctl->index].lane[no];
 	l->ctl = &ctl->lane[no];
 	l->env = *shared;
-	l->env.machine = ex->machine;
-	l->env.slot = ctl->slot;
-	l->env.nslots = ctl->nslots;
 	l->env.lane = no;
-	l->env.proc = ex->proc;
-	l->env.nprocs = ctl->nprocs;
-	l->env.pid = ctl->pid;
 	l->env.cells = &l->cells;
 	l->env.scratch = calloc(1, sizeof(*l->env.scratch));
 	if (!l->env.scratch)
@@ -135,6 +129,30 @@ static struct lane *new_lane(struct executor *ex, unsigned int no, const struct 
 	return l;
 }
 
+/* The gear of all ops that any lane of the crew may draw. */
+static void open_gear(struct executor *ex, struct op_env *e)
+{
+	const struct plan_crew *pc = &ex->plan->crew[ex->ctl->index];
+
+	for (unsigned int l = 0; l < pc->nlanes; l++) {
+		for (unsigned int k = 0; k < pc->lane[l].nops; k++) {
+			const struct op *op = op_get(pc->lane[l].op[k].call.op);
+			void *state = NULL;
+			int r;
+
+			if (!op || !op->gear || gear_of(e, op->gear))
+				continue;
+			if (e->ngears == GEAR_MAX)
+				executor_fail(ex->ctl, E2BIG, "too many kinds of gear");
+			r = op->gear->open(e, &state);
+			if (r < 0)
+				executor_fail(ex->ctl, -r, op->gear->name);
+			e->gear[e->ngears].gear = op->gear;
+			e->gear[e->ngears++].state = state;
+		}
+	}
+}
+
 static bool is_crowded(const struct executor *ex)
 {
 	unsigned int lanes = 0;
@@ -146,10 +164,16 @@ static bool is_crowded(const struct executor *ex)
 
 static void run_lanes(struct executor *ex)
 {
-	struct op_env shared = {0};
+	struct op_env shared = {.machine = ex->machine,
+		.slot = ex->ctl->slot,
+		.nslots = ex->ctl->nslots,
+		.proc = ex->proc,
+		.nprocs = ex->ctl->nprocs,
+		.pid = ex->ctl->pid};
 	bool first = true;
 
 	open_proc_files(&shared);
+	open_gear(ex, &shared);
 	for (unsigned int l = 0; l < ex->ctl->nlanes; l++) {
 		if (ex->ctl->lane_proc[l] != ex->proc)
 			continue;
@@ -162,6 +186,9 @@ static void run_lanes(struct executor *ex)
 			executor_fail(ex->ctl, EAGAIN, "thread of a lane");
 	for (unsigned int i = 0; i < ex->nlanes; i++)
 		pthread_join(ex->lane[i]->thread, NULL);
+	for (unsigned int i = 0; i < shared.ngears; i++)
+		if (shared.gear[i].gear->close)
+			shared.gear[i].gear->close(shared.gear[i].state);
 }
 
 _Noreturn void executor_main(struct crew *crew, pid_t supervisor)

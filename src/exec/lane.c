@@ -6,6 +6,7 @@
 #include "base/rng.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <numaif.h>
 #include <sched.h>
 #include <signal.h>
@@ -284,13 +285,10 @@ static void map_process(struct lane *l)
 	struct crew_ctl *ctl = l->ex->ctl;
 	int r = 0;
 
-	munlockall();
-	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
 	for (unsigned int i = 0; i < ctl->nslots; i++) {
 		const struct slot *s = &ctl->slot[i];
 
 		for (unsigned int v = 0; s->present && v < s->nviews; v++) {
-			munmap((void *)s->view[v], s->spec.size);
 			r = map_view(s, v);
 			if (r < 0) {
 				char what[96];
@@ -348,6 +346,9 @@ static void phase_map(struct lane *l)
 	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
 	if (l->first_of_proc) {
 		map_process(l);
+		for (unsigned int i = 0; i < l->env.ngears; i++)
+			if (l->env.gear[i].gear->begin)
+				l->env.gear[i].gear->begin(&l->env, l->env.gear[i].state);
 		populate(l);
 	}
 	work_end(l);
@@ -365,6 +366,41 @@ static void phase_sweep(struct lane *l)
 	work_end(l);
 	bump(&l->ctl->swept, n);
 	publish_counts(l);
+}
+
+/* Checks that take nothing in and touch no slot: what one process finds, the others do not disturb. */
+static void phase_probe(struct lane *l)
+{
+	if (!l->first_of_proc)
+		return;
+	work_begin(l, LANE_PROBES);
+	for (unsigned int i = 0; i < l->env.ngears; i++)
+		if (l->env.gear[i].gear->check)
+			l->env.gear[i].gear->check(&l->env, l->env.gear[i].state);
+	work_end(l);
+	publish_counts(l);
+}
+
+/* Nothing of the slots stays mapped, locked or held in this process. */
+static void phase_bare(struct lane *l)
+{
+	struct crew_ctl *ctl = l->ex->ctl;
+
+	if (!l->first_of_proc)
+		return;
+	work_begin(l, LANE_RENEWS);
+	for (unsigned int i = 0; i < l->env.ngears; i++)
+		if (l->env.gear[i].gear->end)
+			l->env.gear[i].gear->end(&l->env, l->env.gear[i].state);
+	munlockall();
+	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	for (unsigned int i = 0; i < ctl->nslots; i++) {
+		const struct slot *s = &ctl->slot[i];
+
+		for (unsigned int v = 0; s->present && v < s->nviews; v++)
+			munmap((void *)s->view[v], s->spec.size);
+	}
+	work_end(l);
 }
 
 /* ---- what comes next: decided by the last lane to arrive, alone ---- */
@@ -387,6 +423,17 @@ static void renew(struct lane *l)
 	for (unsigned int p = 0; p < ctl->nprocs; p++)
 		atomic_store_explicit(&ctl->locked[p], false, memory_order_relaxed);
 	work_end(l);
+}
+
+/* Waits for the supervisor, which has asked for it. */
+static void come_to_rest(struct crew_ctl *ctl)
+{
+	uint32_t wanted = REST_WANTED;
+
+	if (!atomic_compare_exchange_strong(&ctl->rest, &wanted, REST_REACHED))
+		return;
+	while (atomic_load(&ctl->rest) == REST_REACHED)
+		syscall(SYS_futex, &ctl->rest, FUTEX_WAIT, REST_REACHED, NULL, NULL, 0);
 }
 
 static bool limit_reached(const struct lane *l)
@@ -417,12 +464,16 @@ static void decide(void *arg)
 
 	switch (atomic_load_explicit(&ctl->phase, memory_order_relaxed)) {
 	case PHASE_SWEEP:
-		if (limit_reached(l)) {
-			atomic_store_explicit(&ctl->phase, PHASE_END, memory_order_relaxed);
-			return;
-		}
+		atomic_store_explicit(&ctl->phase, PHASE_PROBE, memory_order_relaxed);
+		return;
+	case PHASE_PROBE:
+		atomic_store_explicit(&ctl->phase, PHASE_BARE, memory_order_relaxed);
+		return;
+	case PHASE_BARE:
 		renew(l);
-		atomic_store_explicit(&ctl->phase, PHASE_MAP, memory_order_relaxed);
+		come_to_rest(ctl);
+		atomic_store_explicit(&ctl->phase, limit_reached(l) ? PHASE_END : PHASE_MAP,
+			memory_order_relaxed);
 		return;
 	case PHASE_MAP:
 		release_round(ctl);
@@ -478,6 +529,12 @@ void *lane_main(void *arg)
 			break;
 		case PHASE_SWEEP:
 			phase_sweep(l);
+			break;
+		case PHASE_PROBE:
+			phase_probe(l);
+			break;
+		case PHASE_BARE:
+			phase_bare(l);
 			break;
 		default:
 			atomic_store_explicit(&l->ctl->state, LANE_ENDED, memory_order_relaxed);

@@ -54,6 +54,14 @@ int op_find(const char *name)
 	return -ENOENT;
 }
 
+void *gear_of(const struct op_env *e, const struct gear *g)
+{
+	for (unsigned int i = 0; i < e->ngears; i++)
+		if (e->gear[i].gear == g)
+			return e->gear[i].state;
+	return NULL;
+}
+
 unsigned int op_nargs(const struct op *op)
 {
 	unsigned int n = 0;

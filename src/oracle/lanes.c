@@ -33,6 +33,7 @@ static const char *op_name(unsigned int number)
 	return op		       ? op->name
 	       : number == LANE_RENEWS ? "renewal"
 	       : number == LANE_SWEEPS ? "sweep"
+	       : number == LANE_PROBES ? "probe"
 				       : "nothing";
 }
 

@@ -32,7 +32,12 @@ struct record {
 };
 
 /* What a lane does that is no op of a program; as lane_ctl.op, and in evidence. Never a registered op's number. */
-enum { LANE_RENEWS = OP_NUMBERS - 2, LANE_SWEEPS = OP_NUMBERS - 1, LANE_IDLE = OP_NUMBERS };
+enum {
+	LANE_PROBES = OP_NUMBERS - 3,
+	LANE_RENEWS = OP_NUMBERS - 2,
+	LANE_SWEEPS = OP_NUMBERS - 1,
+	LANE_IDLE = OP_NUMBERS
+};
 
 enum lane_state { LANE_STARTING, LANE_WAITING, LANE_RUNNING, LANE_ENDED };
 
@@ -51,7 +56,14 @@ struct lane_ctl {
 	struct evidence_ring ring;
 } __attribute__((aligned(64)));
 
-enum crew_phase { PHASE_MAP, PHASE_RUN, PHASE_SWEEP, PHASE_END };
+/*
+ * An epoch: MAP, then RUN each round, then SWEEP (lanes check their cells), PROBE (a lane of each process checks what the kernel
+ * tells about it; nobody touches a slot), BARE (nothing of a slot is mapped or held any more; objects are emptied).
+ */
+enum crew_phase { PHASE_MAP, PHASE_RUN, PHASE_SWEEP, PHASE_PROBE, PHASE_BARE, PHASE_END };
+
+/* A rest: the crew waits, bare, until the supervisor has looked at the machine. */
+enum crew_rest { REST_NONE, REST_WANTED, REST_REACHED };
 
 struct crew_ctl {
 	/* Set by the supervisor before the fork; constant from then on. */
@@ -73,6 +85,7 @@ struct crew_ctl {
 	_Atomic uint64_t round, deadline, rounds_done;
 	_Atomic uint32_t sleepers; /* lanes in futex wait on seq */
 	_Atomic bool stop; /* by the supervisor: end after this round */
+	_Atomic uint32_t rest; /* enum crew_rest; futex word */
 	_Atomic bool locked[PROGRAM_MAX_PROCS]; /* something was mlocked in this epoch */
 	_Atomic pid_t pid[PROGRAM_MAX_PROCS];
 	_Atomic int failed; /* an executor could not set up: errno */
@@ -108,6 +121,14 @@ int crew_start(struct crew *c, uint64_t first_round);
 
 /* Asks the lanes to end after the round in progress. */
 void crew_stop(struct crew *c);
+
+/*
+ * Asks the crew to rest when its epoch ends; it does so with no slot mapped and every object empty. crew_resume() lets it go
+ * on, also while it has not come to rest yet.
+ */
+void crew_rest(struct crew *c);
+bool crew_rests(const struct crew *c);
+void crew_resume(struct crew *c);
 
 /* SIGKILLs all executors. They are still to be waited for. */
 void crew_kill(struct crew *c);

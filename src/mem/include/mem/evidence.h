@@ -34,6 +34,8 @@ struct evidence {
 	uint32_t begun, ended; /* counts of the track that would have explained it */
 	uint64_t round, ticks;
 	uint64_t addr, expected, seen;
+	char what
+		[32]; /* the counter, bit or access path that it is about; "" if the kind says all */
 };
 
 enum { EVIDENCE_RING = 64 };

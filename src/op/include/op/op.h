@@ -13,6 +13,7 @@
 #include "caps/caps.h"
 #include "mem/effect.h"
 #include "mem/slot.h"
+#include "op/gear.h"
 
 enum { OP_MAX_ARGS = 8, OP_MAX_NEEDS = 6, OP_MAX_ERRNOS = 16 };
 
@@ -120,6 +121,11 @@ struct op_env {
 	int smaps_fd, pagemap_fd, numa_maps_fd; /* of this process, or -1 */
 	int smaps_rollup_fd;
 	bool privileged; /* RLIMIT_MEMLOCK does not bind */
+	struct {
+		const struct gear *gear;
+		void *state;
+	} gear[GEAR_MAX]; /* [ngears], of this process */
+	unsigned int ngears;
 	/* What the op tells besides its result; exec clears them before each call. */
 	uint64_t migrated, collapsed, bytes;
 };
@@ -136,6 +142,7 @@ struct op {
 	enum cap wants
 		[OP_MAX_NEEDS]; /* nwants of them: without, some arguments are refused (odd() knows which) */
 	unsigned int nwants;
+	const struct gear *gear; /* what its family keeps in the process; may be NULL */
 	const struct arg_desc *args; /* at most OP_MAX_ARGS, ends with ARG_END; may be NULL */
 	const struct op_errno *errnos; /* any other errno is a finding; may be NULL: never fails */
 
