@@ -20,6 +20,7 @@ struct run_options {
 	enum report_format format;
 	double status_interval_s;
 	bool quiet;
+	bool until_finding; /* the first finding ends the run */
 	const char *inject[RUN_MAX_INJECTS + 1]; /* NULL-terminated */
 };
 

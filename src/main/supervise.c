@@ -254,7 +254,8 @@ static void tick(struct watch *w)
 		check_progress(w, i);
 		restart(w, i);
 	}
-	if (now >= w->deadline_s || (!w->stopping && kernel_died(r)))
+	if (now >= w->deadline_s || (!w->stopping && kernel_died(r)) ||
+		(r->o->until_finding && r->result.ngroups))
 		start_stop(w);
 	if (w->stopping && ++w->stopping > (r->result.interrupted ? INTERRUPT_TICKS : STOP_TICKS))
 		for (unsigned int i = 0; i < r->result.ncrews; i++)

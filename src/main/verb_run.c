@@ -27,6 +27,7 @@ static const char help[] =
 	"      --inject NAME          plant what an oracle looks for: the run must then fail\n"
 	"      --state DIR            where the ledger of changes to this machine is kept "
 	"(/var/lib/sunder)\n"
+	"      --until-finding        end at the first finding, for bisecting\n"
 	"      --tmp DIR              where file-backed slots are made (/var/tmp)\n"
 	"  -q, --quiet                no status lines\n"
 	"  -h, --help\n"
@@ -35,7 +36,7 @@ static const char help[] =
 	"could run here,\n"
 	"      5 the kernel or an executor was lost\n";
 
-enum { OPT_FORMAT = 256, OPT_STATUS, OPT_ALLOW, OPT_INJECT, OPT_STATE, OPT_TMP };
+enum { OPT_FORMAT = 256, OPT_STATUS, OPT_ALLOW, OPT_INJECT, OPT_STATE, OPT_TMP, OPT_UNTIL };
 
 static const struct option options[] = {
 	{"timeout", required_argument, NULL, 't'},
@@ -47,6 +48,7 @@ static const struct option options[] = {
 	{"inject", required_argument, NULL, OPT_INJECT},
 	{"state", required_argument, NULL, OPT_STATE},
 	{"tmp", required_argument, NULL, OPT_TMP},
+	{"until-finding", no_argument, NULL, OPT_UNTIL},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -129,6 +131,9 @@ static int parse_option(struct run_options *o, int opt, const char *arg)
 		return 0;
 	case OPT_TMP:
 		o->plan.tmp_dir = arg;
+		return 0;
+	case OPT_UNTIL:
+		o->until_finding = true;
 		return 0;
 	case 'q':
 		o->quiet = true;
