@@ -17,7 +17,7 @@
 #define THP_DIR "/sys/kernel/mm/transparent_hugepage/"
 
 /*
- * In the kernel's headers since 6.1, 5.14 and 5.7; the numbers are the same on all architectures
+ * In the kernel's headers since 6.1, 5.14, 5.18 and 5.7; the numbers are the same on all architectures
  * built for.
  */
 #ifndef MADV_COLLAPSE
@@ -26,6 +26,9 @@
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
 #define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
 #endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -119,6 +122,17 @@ const char *probe_madv_pageout(struct probe *p)
 const char *probe_madv_free(struct probe *p)
 {
 	return advice_answer(p, "MADV_FREE", "4.5 and later have it", try_advice(p, MADV_FREE));
+}
+
+const char *probe_madv_dontneed_locked(struct probe *p)
+{
+	return advice_answer(p, "MADV_DONTNEED_LOCKED", "5.18 and later have it",
+		try_advice(p, MADV_DONTNEED_LOCKED));
+}
+
+const char *probe_ksm(struct probe *p)
+{
+	return advice_answer(p, "MADV_MERGEABLE", "CONFIG_KSM", try_advice(p, MADV_MERGEABLE));
 }
 
 /*

@@ -6,11 +6,16 @@
 #include <numaif.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* Modes and flags that newer kernels added (uapi linux/mempolicy.h: 5.15, 6.9, 5.12). */
 enum { MODE_PREFERRED_MANY = 5, MODE_WEIGHTED_INTERLEAVE = 6, FLAG_NUMA_BALANCING = 1 << 13 };
+
+#ifndef SYS_set_mempolicy_home_node
+#define SYS_set_mempolicy_home_node 450 /* the same on all architectures built for */
+#endif
 
 enum { MASK_BITS = 8 * sizeof(unsigned long), MASK_WORDS = MACHINE_MAX_NODES / MASK_BITS };
 
@@ -159,4 +164,23 @@ const char *probe_numa_balancing_flag(struct probe *p)
 {
 	return mode_answer(p, "MPOL_F_NUMA_BALANCING", "5.12 and later have it",
 		try_mbind(p, MPOL_BIND | FLAG_NUMA_BALANCING, 0));
+}
+
+/* On a page that has no policy there is none to give a home (ENOENT). */
+const char *probe_home_node(struct probe *p)
+{
+	size_t size = p->m->page_size;
+	char *map = probe_map(size);
+	int err;
+
+	if (!map)
+		return "no memory to try it";
+	err = syscall(SYS_set_mempolicy_home_node, map, size, (unsigned long)p->m->mem_node[0],
+		      0UL) < 0
+		      ? errno
+		      : 0;
+	probe_unmap(map, size);
+	if (err == ENOSYS)
+		return "kernel without set_mempolicy_home_node (5.17 and later have it)";
+	return numa_answer(p, "set_mempolicy_home_node", err == ENOENT ? 0 : err);
 }

@@ -199,6 +199,29 @@ const struct op op_madvise_dontneed = {
 	.effects = effects_dontneed,
 };
 
+ADVISE(dontneed_locked, MADV_DONTNEED_LOCKED)
+
+static const struct op_errno errnos_dontneed_locked[] = {
+	{ENOMEM, WHEN_HOLE},
+	{EINVAL, WHEN_UNALIGNED},
+	{0, 0},
+};
+
+const struct op op_madvise_dontneed_locked = {
+	.name = "madvise_dontneed_locked",
+	.help = "MADV_DONTNEED_LOCKED: drops the pages, locked ones too",
+	.exercises = "madvise_dontneed_single_vma zap_page_range_single zap_huge_pmd "
+		     "__split_huge_pmd munlock_vma_folio folio_remove_rmap_ptes",
+	.weight = 4,
+	.backings = BACKINGS_ALL,
+	.needs = {CAP_HAS_MADV_DONTNEED_LOCKED},
+	.nneeds = 1,
+	.args = range_args,
+	.errnos = errnos_dontneed_locked,
+	.run = run_dontneed_locked,
+	.effects = effects_dontneed,
+};
+
 static unsigned int effects_free(
 	const struct op_env *e, const struct op_call *c, struct effect *eff)
 {

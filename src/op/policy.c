@@ -223,6 +223,63 @@ const struct op op_mbind = {
 	.tune = tune_mbind,
 };
 
+/* ---- the home node of a range ---- */
+
+enum { HOME_ARG_MODE = 4, HOME_ARG_NODE };
+
+/* The modes that have one. */
+static const struct arg_word home_words[] = {
+	{"preferred_many", MODE_PREFERRED_MANY},
+	{"bind", MPOL_BIND},
+	{NULL, 0},
+};
+
+static const struct arg_desc home_args[] = {
+	ARGS_RANGE,
+	{"mode", ARG_ENUM, 0, home_words, "policy that the range gets first, over all nodes"},
+	{"node", ARG_NODE, 0, NULL, "which of them is home"},
+	{.kind = ARG_END},
+};
+
+static long run_home_node(struct op_env *e, const struct op_call *c)
+{
+	unsigned long mode = home_words[c->arg[HOME_ARG_MODE]].value;
+	struct op_span s = op_range(e, c);
+	struct nodemask n;
+	long r;
+
+	fill_nodes(&n, e, mode, MODE_ALL_NODES, 0);
+	r = result_of(syscall(SYS_mbind, s.addr, s.len, mode, n.bits, (unsigned long)MAX_NODE, 0));
+	if (r < 0)
+		return r;
+	return result_of(syscall(SYS_set_mempolicy_home_node, s.addr, s.len,
+		(unsigned long)op_node(e, c->arg[HOME_ARG_NODE]), 0));
+}
+
+static const struct op_errno errnos_home_node[] = {
+	{EINVAL, WHEN_UNALIGNED},
+	{EFAULT, WHEN_HOLE},
+	{ENOMEM, WHEN_SPLIT}, /* vm.max_map_count */
+	{ENOENT, WHEN_ALWAYS}, /* another lane has mapped the range or set its policy since */
+	{EOPNOTSUPP, WHEN_ALWAYS},
+	{0, 0},
+};
+
+const struct op op_set_mempolicy_home_node = {
+	.name = "set_mempolicy_home_node",
+	.help = "binds a range to all nodes and says which of them is home",
+	.exercises = "set_mempolicy_home_node mbind_range mpol_dup policy_nodemask "
+		     "alloc_pages_mpol",
+	.weight = 2,
+	.backings = BACKINGS_ALL,
+	.needs = {CAP_HAS_NUMA, CAP_HAS_HOME_NODE, CAP_HAS_MBIND_PREFERRED_MANY},
+	.nneeds = 3,
+	.args = home_args,
+	.errnos = errnos_home_node,
+	.run = run_home_node,
+	.effects = effects_mbind,
+};
+
 /* ---- set_mempolicy ---- */
 
 enum { SET_ARG_MODE, SET_ARG_NODE, SET_ARG_MODE_FLAGS };

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Kernel ABI constants that older headers lack (include/uapi/linux/mempolicy.h, prctl.h, asm-generic/mman-common.h). */
+/*
+ * Kernel ABI constants that older headers lack (include/uapi/linux/mempolicy.h, prctl.h, asm-generic/mman-common.h). New
+ * system calls have the same number on all architectures built for (asm-generic/unistd.h).
+ */
 #ifndef SUNDER_OP_UAPI_H
 #define SUNDER_OP_UAPI_H
 
 #include <linux/mempolicy.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #ifndef MADV_COLD
 #define MADV_COLD 20
@@ -18,6 +22,9 @@
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
 #ifndef MLOCK_ONFAULT
 #define MLOCK_ONFAULT 1
 #endif
@@ -29,6 +36,16 @@
 #endif
 #ifndef PR_THP_DISABLE_EXCEPT_ADVISED
 #define PR_THP_DISABLE_EXCEPT_ADVISED (1 << 1)
+#endif
+
+#ifndef SYS_process_mrelease
+#define SYS_process_mrelease 448
+#endif
+#ifndef SYS_set_mempolicy_home_node
+#define SYS_set_mempolicy_home_node 450
+#endif
+#ifndef SYS_mseal
+#define SYS_mseal 462
 #endif
 
 /* MPOL_ modes are an enum in the kernel's header: no #ifdef can see them. */

@@ -77,6 +77,13 @@ static const struct {
 	{47, "split_pid"},
 	{48, "split_file"},
 	{49, "thp_disable"},
+	{50, "madvise_dontneed_locked"},
+	{51, "madvise_mergeable"},
+	{52, "madvise_unmergeable"},
+	{57, "set_mempolicy_home_node"},
+	{58, "process_madvise"},
+	{59, "process_mrelease"},
+	{60, "mseal"},
 };
 
 static void numbers_never_move(void **state)
