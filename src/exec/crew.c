@@ -78,6 +78,7 @@ int crew_new(const struct plan *plan, unsigned int index, const struct machine *
 	c->plan = plan;
 	c->machine = m;
 	c->index = index;
+	c->number = plan->first_crew + index;
 	r = map_ctl(c);
 	if (r < 0)
 		goto fail;
@@ -88,7 +89,7 @@ int crew_new(const struct plan *plan, unsigned int index, const struct machine *
 			continue;
 		r = slot_open(s, m, places);
 		if (r < 0) {
-			log_error("crew %u: slot %s (%s): %s", index, s->spec.name,
+			log_error("crew %u: slot %s (%s): %s", c->number, s->spec.name,
 				backing_name(s->spec.backing), strerror(-r));
 			goto fail;
 		}

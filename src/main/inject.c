@@ -38,7 +38,7 @@ bool inject_has(const struct run *r, const char *name)
 
 void inject_crews(struct run *r)
 {
-	struct crew_ctl *ctl = r->crew[0]->ctl;
+	struct crew_ctl *ctl = r->crew[plan_part(r->plan, r->turn)->first_crew]->ctl;
 
 	ctl->inject_cell = inject_has(r, "content")	      ? CELL_INJECT_OLD
 			   : inject_has(r, "content-foreign") ? CELL_INJECT_FOREIGN
@@ -50,7 +50,8 @@ void inject_crews(struct run *r)
 	ctl->inject_crash = inject_has(r, "executor");
 	ctl->inject_stall = inject_has(r, "progress");
 	if (ctl->inject_stall)
-		r->plan->stall_ns = stall_ns;
+		for (unsigned int i = 0; i < plan_nparts(r->plan); i++)
+			plan_part(r->plan, i)->stall_ns = stall_ns;
 	ctl->injecting =
 		ctl->inject_errno || ctl->inject_fault || ctl->inject_crash || ctl->inject_stall;
 }

@@ -161,8 +161,10 @@ static void collect_injects(struct run *r)
 
 static int make_crews(struct run *r)
 {
-	unsigned int n = r->plan->ncrews;
+	unsigned int n = 0;
 
+	for (unsigned int i = 0; i < plan_nparts(r->plan); i++)
+		n += plan_part(r->plan, i)->ncrews;
 	r->crew = calloc(n, sizeof(*r->crew));
 	r->abandoned = calloc(n, sizeof(*r->abandoned));
 	r->barren = calloc(n, sizeof(*r->barren));
@@ -171,17 +173,40 @@ static int make_crews(struct run *r)
 	if (!r->crew || !r->abandoned || !r->barren || !r->started_at || !r->killed)
 		return -ENOMEM;
 	r->result.crew = r->crew;
-	for (unsigned int i = 0; i < n; i++) {
-		int e = crew_new(r->plan, i, &r->machine, &r->places, &r->crew[i]);
+	for (unsigned int i = 0; i < plan_nparts(r->plan); i++) {
+		const struct plan *p = plan_part(r->plan, i);
 
-		if (e < 0)
-			return e;
-		r->result.ncrews = i + 1;
+		for (unsigned int k = 0; k < p->ncrews; k++) {
+			int e = crew_new(p, k, &r->machine, &r->places, &r->crew[r->result.ncrews]);
+
+			if (e < 0)
+				return e;
+			r->result.ncrews++;
+		}
 	}
+	if (r->plan->nturns)
+		r->turn = plan_turn_of(r->plan, 0);
 	inject_crews(r);
-	for (unsigned int i = 0; i < n; i++) {
-		int e = crew_start(r->crew[i], 0);
+	return run_start_turn(r);
+}
 
+bool run_has_turn(const struct run *r, unsigned int crew)
+{
+	return r->crew[crew]->plan == plan_part(r->plan, r->turn);
+}
+
+int run_start_turn(struct run *r)
+{
+	for (unsigned int i = 0; i < r->result.ncrews; i++) {
+		struct crew_ctl *ctl = r->crew[i]->ctl;
+		uint64_t round = atomic_load(&ctl->round);
+		int e;
+
+		if (!run_has_turn(r, i) || r->abandoned[i])
+			continue;
+		r->started_at[i] = atomic_load(&ctl->rounds_done);
+		r->killed[i] = false;
+		e = crew_start(r->crew[i], round ? round + 1 : 0);
 		if (e < 0)
 			return e;
 	}

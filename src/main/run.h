@@ -47,6 +47,7 @@ struct run {
 	unsigned int *barren;
 	uint64_t *started_at; /* [result.ncrews] rounds_done at the last start */
 	bool *killed; /* [result.ncrews] by us */
+	unsigned int turn; /* the part of the plan whose crews run */
 	struct ledger *ledger;
 	struct kmsg *kmsg;
 	char state[256];
@@ -75,6 +76,12 @@ int inject_check(const struct run_options *o);
 void inject_crews(struct run *r);
 void inject_start(struct run *r); /* kernel log, when the crews run */
 bool inject_has(const struct run *r, const char *name);
+
+/* True if the crew is of the part whose turn it is. */
+bool run_has_turn(const struct run *r, unsigned int crew);
+
+/* Starts the crews of the part whose turn it is, where they left off. 0 or -errno. */
+int run_start_turn(struct run *r);
 
 /* The supervisor's loop: returns when all crews have ended. 0 or -errno. */
 int supervise(struct run *r);

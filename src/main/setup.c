@@ -49,10 +49,10 @@ static int raise_pool(struct run *r, const struct plan_pool *pool, int node)
 	return e;
 }
 
-static void raise_pools(struct run *r)
+static void raise_pools(struct run *r, const struct plan *p)
 {
-	for (unsigned int i = 0; i < r->plan->npools; i++) {
-		const struct plan_pool *pool = &r->plan->pool[i];
+	for (unsigned int i = 0; i < p->npools; i++) {
+		const struct plan_pool *pool = &p->pool[i];
 		int n = pool->per_node ? r->machine.nmem_nodes : 1;
 
 		for (int k = 0; k < n; k++) {
@@ -83,12 +83,16 @@ static int mount_place(
 
 static bool needs(const struct run *r, enum backing b, unsigned int huge, uint64_t huge_size)
 {
-	for (unsigned int i = 0; i < r->plan->nslots; i++) {
-		const struct slot_spec *s = &r->plan->slot[i];
+	for (unsigned int n = 0; n < plan_nparts(r->plan); n++) {
+		const struct plan *p = plan_part(r->plan, n);
 
-		if ((r->plan->slots_present >> i & 1) && s->backing == b &&
-			(b == BACKING_TMPFS ? s->huge == huge : s->huge_size == huge_size))
-			return true;
+		for (unsigned int i = 0; i < p->nslots; i++) {
+			const struct slot_spec *s = &p->slot[i];
+
+			if ((p->slots_present >> i & 1) && s->backing == b &&
+				(b == BACKING_TMPFS ? s->huge == huge : s->huge_size == huge_size))
+				return true;
+		}
 	}
 	return false;
 }
@@ -154,6 +158,23 @@ static bool mount_debugfs(struct run *r)
 	return ledger_mount(r->ledger, "debugfs", "/sys/kernel/debug", "debugfs", "mode=0700") == 0;
 }
 
+/* True if one was set. */
+static bool set_knobs(struct run *r, const struct plan *p)
+{
+	bool changed = false;
+
+	for (unsigned int i = 0; i < p->nknobs; i++) {
+		const struct plan_knob *k = &p->knob[i];
+		int e = ledger_write(r->ledger, k->path, k->value);
+
+		if (e < 0)
+			log_warn("%s: cannot be set to %s: %s", k->path, k->value, strerror(-e));
+		else
+			changed = true;
+	}
+	return changed;
+}
+
 int setup_knobs(struct run *r, bool *ret_changed)
 {
 	int e = open_ledger(r);
@@ -166,19 +187,14 @@ int setup_knobs(struct run *r, bool *ret_changed)
 		return e;
 	}
 	*ret_changed = mount_debugfs(r);
-	for (unsigned int i = 0; i < r->plan->nknobs; i++) {
-		e = ledger_write(r->ledger, r->plan->knob[i].path, r->plan->knob[i].value);
-		if (e < 0)
-			log_warn("%s: cannot be set to %s: %s", r->plan->knob[i].path,
-				r->plan->knob[i].value, strerror(-e));
-		else
-			*ret_changed = true;
-	}
+	for (unsigned int i = 0; i < plan_nparts(r->plan); i++)
+		*ret_changed |= set_knobs(r, plan_part(r->plan, i));
 	return 0;
 }
 
 int setup_memory(struct run *r)
 {
-	raise_pools(r);
+	for (unsigned int i = 0; i < plan_nparts(r->plan); i++)
+		raise_pools(r, plan_part(r->plan, i));
 	return mount_places(r);
 }

@@ -32,6 +32,10 @@ struct watch {
 	unsigned int kill_wait[PLAN_MAX_CREWS]; /* ticks since a crew was killed */
 	uint64_t log_records;
 	double next_status_s, deadline_s;
+	uint64_t slice; /* number of the turn in progress */
+	double slice_end_s;
+	unsigned int
+		changing; /* ticks since the crews were asked to end their turn; 0: not asked */
 };
 
 static void on_finding(void *arg, struct finding *f)
@@ -158,7 +162,8 @@ static void restart(struct watch *w, unsigned int i)
 	struct crew_ctl *ctl = r->crew[i]->ctl;
 	uint64_t done = atomic_load(&ctl->rounds_done);
 
-	if (r->abandoned[i] || w->stopping || crew_alive(r->crew[i]) || !r->killed[i])
+	if (r->abandoned[i] || w->stopping || crew_alive(r->crew[i]) || !r->killed[i] ||
+		w->changing || !run_has_turn(r, i))
 		return;
 	r->barren[i] = done == r->started_at[i] ? r->barren[i] + 1 : 0;
 	if (r->barren[i] >= BARREN_STARTS) {
@@ -198,11 +203,11 @@ static void check_progress(struct watch *w, unsigned int i)
 
 	if (w->kill_wait[i]) {
 		if (crew_alive(r->crew[i]) && !r->abandoned[i] &&
-			++w->kill_wait[i] > KILL_TICKS + r->plan->stall_ns / 100000000)
+			++w->kill_wait[i] > KILL_TICKS + r->crew[i]->plan->stall_ns / 100000000)
 			unkillable(w, i);
 		return;
 	}
-	if (oracle_progress(r->crew[i], r->plan->stall_ns, &f) == 1) {
+	if (oracle_progress(r->crew[i], r->crew[i]->plan->stall_ns, &f) == 1) {
 		run_finding(r, &f);
 		kill_crew(w, i);
 	}
@@ -214,6 +219,55 @@ static bool all_ended(const struct run *r)
 		if (crew_running(r, i))
 			return false;
 	return true;
+}
+
+/* ---- turns ---- */
+
+/* The crews of the turn end at their next round. */
+static void end_turn(struct watch *w)
+{
+	w->changing = 1;
+	for (unsigned int i = 0; i < w->r->result.ncrews; i++)
+		if (run_has_turn(w->r, i))
+			crew_stop(w->r->crew[i]);
+}
+
+static void next_turn(struct watch *w)
+{
+	struct run *r = w->r;
+	int e;
+
+	w->changing = 0;
+	for (unsigned int i = 0; i < r->result.ncrews; i++)
+		w->kill_wait[i] = 0;
+	r->turn = plan_turn_of(r->plan, ++w->slice);
+	w->slice_end_s = run_now_s() - r->start_s + (double)r->plan->slice_ns / 1e9;
+	e = run_start_turn(r);
+	if (e < 0)
+		log_error("turn of %s: %s", plan_part(r->plan, r->turn)->job, strerror(-e));
+}
+
+/* Something is left that can have a turn. */
+static bool turns_left(const struct run *r)
+{
+	for (unsigned int i = 0; i < r->result.ncrews; i++)
+		if (!r->abandoned[i])
+			return r->plan->nturns > 0;
+	return false;
+}
+
+static void check_turn(struct watch *w, double now)
+{
+	if (!w->r->plan->nturns || w->stopping)
+		return;
+	if (!w->changing && now >= w->slice_end_s)
+		end_turn(w);
+	if (w->changing && all_ended(w->r) && turns_left(w->r))
+		next_turn(w);
+	else if (w->changing && ++w->changing > STOP_TICKS)
+		for (unsigned int i = 0; i < w->r->result.ncrews; i++)
+			if (crew_running(w->r, i))
+				kill_crew(w, i);
 }
 
 /* After an oops the kernel is not to be trusted: what comes next would be its consequences. */
@@ -261,6 +315,7 @@ static void tick(struct watch *w)
 		for (unsigned int i = 0; i < r->result.ncrews; i++)
 			if (crew_running(r, i))
 				kill_crew(w, i);
+	check_turn(w, now);
 	if (!r->o->quiet && now >= w->next_status_s) {
 		r->result.splits_now = run_splits();
 		report_status(&r->result, now, w->deadline_s > now ? w->deadline_s - now : 0,
@@ -287,6 +342,7 @@ int supervise(struct run *r)
 	struct watch w = {.r = r,
 		.signals = -1,
 		.timer = -1,
+		.slice_end_s = (double)r->plan->slice_ns / 1e9,
 		.deadline_s = r->plan->timeout_ns ? (double)r->plan->timeout_ns / 1e9 : 1e18};
 	int e = open_watch(&w);
 
@@ -305,8 +361,9 @@ int supervise(struct run *r)
 			bool restarting = false;
 
 			for (unsigned int i = 0; i < r->result.ncrews; i++)
-				restarting |= r->killed[i] && !r->abandoned[i];
-			if (!restarting)
+				restarting |=
+					r->killed[i] && !r->abandoned[i] && run_has_turn(r, i);
+			if (!restarting && !turns_left(r))
 				break;
 		}
 	}

@@ -140,7 +140,7 @@ int oracle_evidence(const struct crew *c, const struct evidence *e, struct findi
 {
 	struct finding f = {.oracle = judge[e->kind],
 		.has_program = true,
-		.crew = c->index,
+		.crew = c->number,
 		.lane = e->lane,
 		.round = e->round};
 	size_t len;
@@ -163,7 +163,7 @@ int oracle_exit(const struct crew *c, unsigned int proc, int status, bool oom, s
 {
 	struct finding f = {.oracle = ORACLE_EXECUTOR,
 		.has_program = true,
-		.crew = c->index,
+		.crew = c->number,
 		.round = atomic_load(&c->ctl->round)};
 	size_t len;
 	FILE *text;
@@ -175,7 +175,7 @@ int oracle_exit(const struct crew *c, unsigned int proc, int status, bool oom, s
 		return -ENOMEM;
 	snprintf(f.title, sizeof(f.title), "executor: died of SIG%s",
 		sigabbrev_np(WTERMSIG(status)));
-	fprintf(text, "executor %u of crew %u died of signal %d (SIG%s)\n", proc, c->index,
+	fprintf(text, "executor %u of crew %u died of signal %d (SIG%s)\n", proc, c->number,
 		WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
 	print_in_flight(c, text);
 	if (fclose(text) != 0) {
@@ -233,7 +233,7 @@ static int stuck_finding(const struct crew *c, unsigned int l, uint64_t ns, stru
 	const struct lane_ctl *lane = &c->ctl->lane[l];
 	struct finding f = {.oracle = ORACLE_PROGRESS,
 		.has_program = true,
-		.crew = c->index,
+		.crew = c->number,
 		.lane = l,
 		.round = atomic_load(&c->ctl->round)};
 	pid_t pid = crew_pid(c, c->ctl->lane_proc[l]);

@@ -12,6 +12,9 @@ struct plan *plan_new(const char *job, const struct machine *m, const struct pla
 int plan_skip(struct plan *p, const char *what, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Notes what a turn skips, under the name of its job. 0 or -ENOMEM. */
+int plan_take_skips(struct plan *p, const struct plan *sub);
+
 /*
  * NULL, or why an op may not run in this plan: its class is not allowed, or the machine lacks
  * something.

@@ -30,8 +30,14 @@ struct job_global {
 	unsigned int npools;
 	struct plan_knob knob[PLAN_MAX_KNOBS];
 	unsigned int nknobs;
-	uint64_t oracles;
+	uint64_t oracles, slice_ns;
 	char inject[32];
+	struct {
+		struct job_place place;
+		uint32_t weight;
+		char *path; /* as seen from here */
+	} turn[PLAN_MAX_TURNS];
+	unsigned int nturns;
 };
 
 enum job_unit { JOB_BYTES, JOB_PMDS, JOB_HUGE_PAGES };
@@ -128,6 +134,12 @@ char *job_keep(struct job *j, const char *text);
  */
 int job_read(struct job *j, const char *file, const char *text, size_t len);
 void job_release(struct job *j);
+
+/*
+ * A path as written in the file that is being read, as seen from the working directory, in buf. 0 or
+ * the error.
+ */
+int job_path(struct job *j, const char *file, char *buf, size_t size);
 
 /* Makes the plan of a job that was read; errors as plan_load(). */
 int job_resolve(struct job *j, const char *name, struct plan **ret);

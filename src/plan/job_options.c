@@ -278,6 +278,42 @@ static int set_inject(struct job *j, void *section, const char *value)
 	return 0;
 }
 
+/* FILE [weight=N] */
+static int set_turn(struct job *j, void *section, const char *value)
+{
+	char words[WORDS_MAX], path[4096], *cursor = words, *file, *word;
+	struct job_global *g = section;
+	uint64_t weight = 1;
+	int r;
+
+	snprintf(words, sizeof(words), "%s", value);
+	file = line_word(&cursor, "");
+	word = line_word(&cursor, "");
+	if (!file || line_word(&cursor, "") || (word && strncmp(word, "weight=", 7) != 0))
+		return job_wrong(j, "turn: FILE or FILE weight=N is expected");
+	r = word ? take_number(j, "weight", word + 7, 1, PLAN_MAX_TURN_WEIGHT, &weight) : 0;
+	if (r == 0 && g->nturns == PLAN_MAX_TURNS)
+		r = job_wrong(j, "turn: more than %d", PLAN_MAX_TURNS);
+	if (r == 0)
+		r = job_path(j, file, path, sizeof(path));
+	if (r < 0)
+		return r;
+	g->turn[g->nturns].place = j->here;
+	g->turn[g->nturns].weight = (uint32_t)weight;
+	g->turn[g->nturns++].path = job_keep(j, path);
+	return j->error;
+}
+
+static int set_slice(struct job *j, void *section, const char *value)
+{
+	struct job_global *g = section;
+	int r = take_time(j, "slice", value, 1000000000, &g->slice_ns);
+
+	if (r == 0 && g->slice_ns < 1000000000)
+		return job_wrong(j, "slice: less than 1s is too short for a turn");
+	return r;
+}
+
 /* `include` is taken by the reader wherever it stands. */
 static int set_include(struct job *j, void *section, const char *value)
 {
@@ -490,6 +526,12 @@ const struct job_option job_options[] = {
 	{G, "crews", "auto or N", "auto",
 		"copies of the whole set of lanes and slots; auto: as many as there are CPUs for",
 		false, set_crews},
+	{G, "turn", "FILE [weight=N]", "none",
+		"a job that takes turns with the others named so, with as many slices of a cycle "
+		"as "
+		"its weight (1 to 16) says; this job has no slots and lanes of its own then",
+		true, set_turn},
+	{G, "slice", "TIME", "10s", "how long a turn lasts", false, set_slice},
 	{G, "include", "FILE", "none",
 		"reads another job file here, in any section; its path is relative to this file's",
 		true, set_include},

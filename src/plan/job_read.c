@@ -386,14 +386,13 @@ static int open_job_file(const char *file, bool included, FILE **ret)
 	return 0;
 }
 
-/* file as seen from the file that includes it, in buf. */
-static int resolve_include(struct job *j, const char *file, char *buf, size_t size)
+int job_path(struct job *j, const char *file, char *buf, size_t size)
 {
 	const char *slash = strrchr(j->here.file, '/');
 	int dir = slash && *file != '/' ? (int)(slash - j->here.file) + 1 : 0;
 
 	if ((size_t)snprintf(buf, size, "%.*s%s", dir, j->here.file, file) >= size)
-		return job_wrong(j, "include: the path is too long");
+		return job_wrong(j, "the path is too long");
 	return 0;
 }
 
@@ -410,7 +409,7 @@ static int include(struct job *j, const char *file)
 		return job_wrong(j, "include takes one file");
 	if (j->depth == JOB_MAX_DEPTH)
 		return job_wrong(j, "include: more than %d files deep", JOB_MAX_DEPTH);
-	r = resolve_include(j, file, path, sizeof(path));
+	r = job_path(j, file, path, sizeof(path));
 	if (r < 0)
 		return r;
 	r = open_job_file(path, true, &in);
@@ -453,8 +452,10 @@ int job_read(struct job *j, const char *file, const char *text, size_t len)
 	char *name = job_keep(j, file);
 	int r;
 
-	j->global =
-		(struct job_global){.stall_ns = 60000000000ULL, .epoch = 64, .oracles = UINT64_MAX};
+	j->global = (struct job_global){.stall_ns = 60000000000ULL,
+		.epoch = 64,
+		.oracles = UINT64_MAX,
+		.slice_ns = 10000000000ULL};
 	j->lane = calloc(JOB_MAX_LANES, sizeof(*j->lane));
 	if (!name || !j->lane)
 		return j->error = -ENOMEM;

@@ -12,6 +12,8 @@
 #include "line.h"
 #include "plan/number.h"
 
+enum { STREAM_TURNS = 3001 };
+
 /* ---- making and freeing ---- */
 
 struct plan *plan_new(const char *job, const struct machine *m, const struct plan_options *o)
@@ -40,9 +42,43 @@ void plan_free(struct plan *p)
 {
 	if (!p)
 		return;
+	for (unsigned int i = 0; i < p->nturns; i++)
+		plan_free(p->turn[i].plan);
 	free(p->crew);
 	free(p->skip);
 	free(p);
+}
+
+/* ---- parts ---- */
+
+unsigned int plan_nparts(const struct plan *p)
+{
+	return p->nturns ? p->nturns : 1;
+}
+
+struct plan *plan_part(struct plan *p, unsigned int i)
+{
+	return p->nturns ? p->turn[i].plan : p;
+}
+
+unsigned int plan_turn_of(const struct plan *p, uint64_t n)
+{
+	uint8_t order[PLAN_MAX_TURNS * PLAN_MAX_TURN_WEIGHT];
+	unsigned int len = 0;
+	struct rng r;
+
+	for (unsigned int i = 0; i < p->nturns; i++)
+		for (uint32_t w = 0; w < p->turn[i].weight; w++)
+			order[len++] = (uint8_t)i;
+	rng_init(&r, p->seed, STREAM_TURNS, n / len, 0);
+	for (unsigned int i = len - 1; i > 0; i--) {
+		unsigned int k = (unsigned int)rng_below(&r, i + 1);
+		uint8_t swap = order[i];
+
+		order[i] = order[k];
+		order[k] = swap;
+	}
+	return order[n % len];
 }
 
 int plan_skip(struct plan *p, const char *what, const char *fmt, ...)
@@ -65,6 +101,20 @@ int plan_skip(struct plan *p, const char *what, const char *fmt, ...)
 	line_repair(s->what);
 	line_repair(s->why);
 	return 0;
+}
+
+int plan_take_skips(struct plan *p, const struct plan *sub)
+{
+	const char *slash = strrchr(sub->job, '/'), *name = slash ? slash + 1 : sub->job;
+	char what[sizeof(p->skip->what)];
+	int r = 0;
+
+	for (unsigned int i = 0; r == 0 && i < sub->nskips; i++) {
+		snprintf(what, sizeof(what), "%.*s: %.40s", (int)strcspn(name, "."), name,
+			sub->skip[i].what);
+		r = plan_skip(p, what, "%s", sub->skip[i].why);
+	}
+	return r;
 }
 
 static int load(const char *name, const char *text, size_t len, const struct machine *m,
@@ -415,10 +465,37 @@ static bool pool_is_tight(const struct plan *p, const struct machine *m, uint64_
 	return m->nmem_nodes == 0;
 }
 
+static int settle_turns(struct plan *p, const struct machine *m)
+{
+	unsigned int left = 0, crews = 0;
+	int error = 0;
+
+	for (unsigned int i = 0; i < p->nturns; i++) {
+		struct plan *sub = p->turn[i].plan;
+		int r = plan_settle_pools(sub, m);
+
+		if (r == 0 || r == -ENODATA)
+			plan_take_skips(p, sub);
+		if (r == -ENODATA) {
+			plan_free(sub);
+			continue;
+		}
+		if (r < 0)
+			error = r;
+		sub->first_crew = crews;
+		crews += sub->ncrews;
+		p->turn[left++] = p->turn[i];
+	}
+	p->nturns = left;
+	return error ? error : left ? 0 : -ENODATA;
+}
+
 int plan_settle_pools(struct plan *p, const struct machine *m)
 {
 	int r;
 
+	if (p->nturns)
+		return settle_turns(p, m);
 	for (unsigned int i = 0; i < p->nslots; i++) {
 		if (!(p->slots_present >> i & 1) || !p->slot[i].huge_size)
 			continue;

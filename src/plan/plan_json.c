@@ -135,15 +135,25 @@ static json_t *seed_json(const struct plan *p)
 	return json_sprintf("%" PRIu64, p->seed);
 }
 
+static json_t *turns_json(const struct plan *p)
+{
+	json_t *a = json_array();
+
+	for (unsigned int i = 0; i < p->nturns; i++)
+		json_array_append_new(a, json_pack("{s:i, s:o}", "weight", (int)p->turn[i].weight,
+						 "plan", plan_json(p->turn[i].plan)));
+	return a;
+}
+
 json_t *plan_json(const struct plan *p)
 {
 	return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:i, s:o, s:s, s:i, s:i, s:i, s:o, s:o, "
-			 "s:o, s:o, s:o}",
+			 "s:o, s:o, s:o, s:I, s:o}",
 		"job", p->job, "seed", seed_json(p), "timeout_ns", (json_int_t)p->timeout_ns,
 		"rounds", (json_int_t)p->rounds, "memory", (json_int_t)p->memory, "stall_ns",
 		(json_int_t)p->stall_ns, "epoch_rounds", (int)p->epoch_rounds, "allow",
 		allow_json(p), "inject", p->inject, "nodes", (int)p->nnodes, "page_size",
 		(int)p->page_size, "pmd_pages", (int)p->pmd_pages, "slots", slots_json(p), "pools",
 		pools_json(p), "knobs", knobs_json(p), "crews", crews_json(p), "skips",
-		skips_json(p));
+		skips_json(p), "slice_ns", (json_int_t)p->slice_ns, "turns", turns_json(p));
 }

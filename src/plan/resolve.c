@@ -8,6 +8,8 @@
 #include "build.h"
 #include "plan/number.h"
 
+enum { STREAM_TURN_SEED = 3000 };
+
 static const char *size_text(uint64_t bytes, char buf[32])
 {
 	uint64_t m = bytes >> 20;
@@ -253,10 +255,85 @@ static int nothing_runs(struct plan *p, struct job *j)
 	return j->error = -ENODATA;
 }
 
+/* ---- turns ---- */
+
+/* A turn's seed is drawn from the job's; what it says of time is the job's to say. */
+static int load_turn(struct plan *p, struct job *j, unsigned int i)
+{
+	struct plan_options o = *j->options;
+	struct job_place *at = &j->global.turn[i].place;
+	struct plan *sub = NULL;
+	char err[1024] = "", what[64];
+	const char *slash = strrchr(j->global.turn[i].path, '/');
+	struct rng r;
+	int e;
+
+	rng_init(&r, p->seed, STREAM_TURN_SEED, i, 0);
+	o.seed = rng_next(&r) | 1;
+	o.timeout_ns = 0;
+	e = plan_load(j->global.turn[i].path, j->machine, &o, &sub, err, sizeof(err));
+	if (e == -ENODATA) {
+		snprintf(what, sizeof(what), "turn %.50s",
+			slash ? slash + 1 : j->global.turn[i].path);
+		return plan_skip(p, what, "%s", err);
+	}
+	if (e < 0) {
+		job_wrong_at(j, at, "turn: %s", err[0] ? err : strerror(-e));
+		return j->error = e;
+	}
+	if (sub->nturns) {
+		plan_free(sub);
+		return job_wrong_at(j, at, "turn: %s has turns itself", j->global.turn[i].path);
+	}
+	sub->timeout_ns = sub->rounds = 0;
+	sub->inject[0] = '\0';
+	sub->first_crew = p->nturns ? p->turn[p->nturns - 1].plan->first_crew +
+					      p->turn[p->nturns - 1].plan->ncrews
+				    : 0;
+	p->turn[p->nturns++] = (struct plan_turn){j->global.turn[i].weight, sub};
+	return plan_take_skips(p, sub);
+}
+
+/* Knobs are set for the whole run: two turns cannot want different things of one. */
+static int check_turn_knobs(
+	struct plan *p, struct job *j, const struct plan *a, const struct plan *b)
+{
+	for (unsigned int i = 0; i < a->nknobs; i++)
+		for (unsigned int k = 0; k < b->nknobs; k++)
+			if (strcmp(a->knob[i].path, b->knob[k].path) == 0 &&
+				strcmp(a->knob[i].value, b->knob[k].value) != 0)
+				return job_wrong_at(j, NULL,
+					"%s: %s wants %s to be %s, %s wants %s", p->job, a->job,
+					a->knob[i].path, a->knob[i].value, b->job,
+					b->knob[k].value);
+	return 0;
+}
+
+static int resolve_turns(struct plan *p, struct job *j)
+{
+	int r = 0;
+
+	if (j->nslots || j->nlanes)
+		return job_wrong_at(j, j->nslots ? &j->slot[0].place : &j->lane[0].place,
+			"a job with turns has no slots and lanes of its own");
+	take_global(p, j);
+	p->slice_ns = j->global.slice_ns;
+	for (unsigned int i = 0; r == 0 && i < j->global.nturns; i++)
+		r = load_turn(p, j, i);
+	for (unsigned int i = 0; r == 0 && i < p->nturns; i++)
+		for (unsigned int k = 0; r == 0 && k < i; k++)
+			r = check_turn_knobs(p, j, p->turn[k].plan, p->turn[i].plan);
+	if (r == 0 && !p->nturns)
+		r = nothing_runs(p, j);
+	return r;
+}
+
 static int resolve(struct plan *p, struct job *j)
 {
 	int r;
 
+	if (j->global.nturns)
+		return resolve_turns(p, j);
 	if (!j->nslots)
 		return job_wrong_at(
 			j, &(struct job_place){p->job, 1}, "the job has no [slot NAME]");

@@ -95,7 +95,7 @@ static void print_report(const struct run_result *r, const struct finding_group 
 	fputc('\n', out);
 	print_where(r, g, out);
 	print_machine(r, out);
-	if (r->plan && r->plan->ncrews)
+	if (r->crew && r->ncrews)
 		print_how(r, g, out);
 	fputs("\nEvidence:\n\n", out);
 	print_clean(g->first.text ? g->first.text : "(lost: no memory)", out);
@@ -162,7 +162,7 @@ static int write_program(const struct run_result *r, const struct finding_group 
 	f = p ? open_memstream(&text, &len) : NULL;
 	if (!f)
 		return -ENOMEM;
-	plan_draw(r->plan, crew, round, p);
+	plan_draw(r->crew[crew]->plan, r->crew[crew]->index, round, p);
 	fprintf(f, "# crew %u, round %" PRIu64 ", seed %" PRIu64 "\n", crew, round, r->plan->seed);
 	e = program_print(p, f);
 	if (fclose(f) != 0)
@@ -176,11 +176,11 @@ static int write_programs(const struct run_result *r, const struct finding_group
 	char name[48];
 	int e = 0;
 
-	if (!r->plan || !r->plan->crew)
+	if (!r->plan || !r->crew)
 		return 0;
-	if (g->first.has_program && g->first.crew < r->plan->ncrews)
+	if (g->first.has_program && g->first.crew < r->ncrews)
 		return write_program(r, g, g->first.crew, g->first.round, "program.txt");
-	for (unsigned int i = 0; e == 0 && r->crew && i < r->ncrews; i++) {
+	for (unsigned int i = 0; e == 0 && i < r->ncrews; i++) {
 		uint64_t round =
 			atomic_load_explicit(&r->crew[i]->ctl->round, memory_order_relaxed);
 

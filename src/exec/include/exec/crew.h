@@ -102,7 +102,8 @@ struct crew {
 	size_t ctl_size;
 	const struct plan *plan;
 	const struct machine *machine;
-	unsigned int index;
+	unsigned int index; /* in the plan */
+	unsigned int number; /* among the crews of all turns */
 };
 
 /*

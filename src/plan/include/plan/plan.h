@@ -12,6 +12,7 @@
 #include "plan/program.h"
 
 enum { PLAN_MAX_CREWS = 64, PLAN_MAX_MIX = 128, PLAN_MAX_POOLS = 8, PLAN_MAX_KNOBS = 32 };
+enum { PLAN_MAX_TURNS = 32, PLAN_MAX_TURN_WEIGHT = 16 };
 
 /*
  * An entry of a lane's mix, or a line of its fixed sequence: an op with the arguments that the
@@ -57,6 +58,13 @@ struct plan_skip {
 	char what[64], why[192]; /* "slot hugetlb", "op split_pid", "lane x", ... */
 };
 
+struct plan;
+
+struct plan_turn { /* a job that takes turns with others */
+	uint32_t weight; /* slices of each cycle, 1..PLAN_MAX_TURN_WEIGHT */
+	struct plan *plan; /* owned */
+};
+
 struct plan {
 	char job[256]; /* path or name */
 	uint64_t seed;
@@ -73,6 +81,11 @@ struct plan {
 	char inject[32]; /* what the job plants, or "" */
 	unsigned int ncrews;
 	struct plan_crew *crew; /* [ncrews] */
+	unsigned int first_crew; /* number of crew[0] among the crews of all turns */
+	/* A plan with turns has no slots, crews, pools and knobs of its own. */
+	struct plan_turn turn[PLAN_MAX_TURNS];
+	unsigned int nturns;
+	uint64_t slice_ns; /* how long a turn lasts */
 	struct plan_pool pool[PLAN_MAX_POOLS];
 	unsigned int npools;
 	struct plan_knob knob[PLAN_MAX_KNOBS];
@@ -122,6 +135,18 @@ int plan_from_program(const struct program *p, const struct machine *m,
  * run; another -errno if pools cannot be read.
  */
 int plan_settle_pools(struct plan *p, const struct machine *m);
+
+/*
+ * The parts of a plan that have crews: its turns' plans, or itself. i: 0..plan_nparts() - 1.
+ */
+unsigned int plan_nparts(const struct plan *p);
+struct plan *plan_part(struct plan *p, unsigned int i);
+
+/*
+ * Whose turn the n-th slice is: each cycle gives every turn as many slices as its weight says, in a
+ * drawn order. Pure function of the plan's seed and n. nturns >= 1.
+ */
+unsigned int plan_turn_of(const struct plan *p, uint64_t n);
 
 /* The keys of job files as the tables of docs/jobs.md. */
 void plan_print_job_keys(FILE *out);
