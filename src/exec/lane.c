@@ -147,6 +147,14 @@ static bool plant_fault(struct lane *l)
 	return false;
 }
 
+static bool plant_seen(struct lane *l)
+{
+	for (unsigned int i = 0; i < l->env.nslots; i++)
+		if (l->env.slot[i].present && cells_plant_seen(&l->cells, i))
+			return true;
+	return false;
+}
+
 /* The injections that are planted in a lane; each once, on lane 0. */
 static void inject(struct lane *l, long *r)
 {
@@ -160,6 +168,8 @@ static void inject(struct lane *l, long *r)
 	}
 	if (ctl->inject_fault)
 		ctl->inject_fault = !plant_fault(l);
+	if (ctl->inject_mmu)
+		ctl->inject_mmu = !plant_seen(l);
 	if (ctl->inject_crash)
 		raise(SIGSEGV);
 	while (ctl->inject_stall)

@@ -10,7 +10,7 @@
 static const uint64_t stall_ns = 3000000000; /* with --inject progress */
 
 const char *const inject_names[] = {"content", "content-foreign", "content-zero", "fault", "errno",
-	"executor", "progress", "klog", "taint", NULL};
+	"mmu", "executor", "progress", "klog", "taint", NULL};
 
 int inject_check(const struct run_options *o)
 {
@@ -47,13 +47,14 @@ void inject_crews(struct run *r)
 	if (inject_has(r, "errno"))
 		ctl->inject_errno = ENOTNAM; /* no system call of ours knows it */
 	ctl->inject_fault = inject_has(r, "fault");
+	ctl->inject_mmu = inject_has(r, "mmu");
 	ctl->inject_crash = inject_has(r, "executor");
 	ctl->inject_stall = inject_has(r, "progress");
 	if (ctl->inject_stall)
 		for (unsigned int i = 0; i < plan_nparts(r->plan); i++)
 			plan_part(r->plan, i)->stall_ns = stall_ns;
-	ctl->injecting =
-		ctl->inject_errno || ctl->inject_fault || ctl->inject_crash || ctl->inject_stall;
+	ctl->injecting = ctl->inject_errno || ctl->inject_fault || ctl->inject_mmu ||
+			 ctl->inject_crash || ctl->inject_stall;
 }
 
 void inject_start(struct run *r)

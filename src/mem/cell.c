@@ -577,6 +577,159 @@ uint64_t cells_sum_at(
 	return sum;
 }
 
+/* ---- other paths to the same memory ---- */
+
+static uintptr_t word_at(
+	const struct cells *c, unsigned int slot, unsigned int view, uint32_t page, uint32_t byte)
+{
+	return slot_addr(&c->slot[slot], view, page) + byte;
+}
+
+static void arm_view(const struct place *p)
+{
+	const struct slot *s = &p->c->slot[p->slot];
+	uintptr_t base = s->view[p->view_no];
+
+	arm(p, base, base + ((uintptr_t)s->pages << s->page_shift));
+}
+
+bool cells_peek(struct cells *c, unsigned int slot, unsigned int view, uint32_t page, uint32_t byte,
+	uint64_t *ret)
+{
+	struct place p = place_of(c, slot, view);
+
+	arm_view(&p);
+	if (sigsetjmp(c->env, 0)) {
+		judge_fault(&p, page >> p.sp->grain_shift, false);
+		return false;
+	}
+	*ret = atomic_load_explicit(
+		(_Atomic uint64_t *)word_at(c, slot, view, page, byte), memory_order_acquire);
+	disarm(c);
+	return true;
+}
+
+long cells_guarded(
+	struct cells *c, unsigned int slot, unsigned int view, long (*fn)(void *arg), void *arg)
+{
+	struct place p = place_of(c, slot, view);
+	long r;
+
+	arm_view(&p);
+	if (sigsetjmp(c->env, 0))
+		return -EFAULT;
+	r = fn(arg);
+	disarm(c);
+	return r;
+}
+
+bool cells_look_at(struct cell_looks *l, uint32_t page, uint32_t byte)
+{
+	if (l->n == CELL_LOOKS)
+		return false;
+	l->look[l->n++] = (struct cell_look){.page = page, .byte = byte};
+	return true;
+}
+
+unsigned int cells_look_before(struct cells *c, struct cell_looks *l)
+{
+	struct place p = place_of(c, l->slot, l->view);
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < l->n; i++) {
+		struct cell_look *k = &l->look[i];
+		uint32_t cell = k->page >> p.sp->grain_shift,
+			 ended = track_ended(p.sp, &p.content->zero, cell);
+
+		/* In this order: equal only if none was under way when `ended` was read, and none has begun since. */
+		k->begun = track_begun(p.sp, &p.content->zero, cell);
+		k->got = false;
+		k->fit = k->begun == ended && track_ok(p.sp, &p.content->bus, cell) &&
+			 cells_peek(c, l->slot, l->view, k->page, k->byte, &k->cpu);
+		n += k->fit;
+	}
+	return n;
+}
+
+static void report_seen(const struct place *p, unsigned int owner, uint32_t page, uint32_t byte,
+	uint64_t expected, uint64_t seen, const char *what)
+{
+	uint32_t cell = page >> p->sp->grain_shift;
+	struct evidence e = evidence_at(p, EVIDENCE_MMU, owner, cell);
+
+	e.cell_page = page;
+	e.addr = word_at(p->c, p->slot, p->view_no, page, byte);
+	e.expected = expected;
+	e.seen = seen;
+	e.begun = track_begun(p->sp, &p->content->zero, cell);
+	e.ended = track_ended(p->sp, &p->content->zero, cell);
+	snprintf(e.what, sizeof(e.what), "%s", what);
+	evidence_push(p->c->ring, &e);
+}
+
+unsigned int cells_look_after(struct cells *c, struct cell_looks *l, const char *what)
+{
+	struct place p = place_of(c, l->slot, l->view);
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < l->n; i++) {
+		const struct cell_look *k = &l->look[i];
+		uint32_t cell = k->page >> p.sp->grain_shift;
+		uint64_t again;
+
+		if (!k->fit || !k->got ||
+			!cells_peek(c, l->slot, l->view, k->page, k->byte, &again) ||
+			again != k->cpu || track_begun(p.sp, &p.content->zero, cell) != k->begun ||
+			!track_ok(p.sp, &p.content->bus, cell))
+			continue;
+		n++;
+		c->checks++;
+		if (k->seen != k->cpu)
+			report_seen(&p, k->byte / CELL_STRIDE % SPACE_MAX_LANES, k->page, k->byte,
+				k->cpu, k->seen, what);
+	}
+	return n;
+}
+
+void cells_judge_seen(struct cells *c, unsigned int slot, unsigned int view, uint32_t page,
+	uint64_t seen, const char *what)
+{
+	struct place p = place_of(c, slot, view);
+	uint32_t cell = page >> p.sp->grain_shift, gen;
+	struct cell_shadow *s = p.content->shadow[c->lane];
+	uint64_t expected;
+	bool zeroing;
+
+	if (!s || cell_page(&p, cell) != page)
+		return;
+	gen = atomic_load_explicit(&s[cell].gen, memory_order_relaxed);
+	expected = expected_value(&p, cell, gen);
+	zeroing = track_begun(p.sp, &p.content->zero, cell) !=
+		  atomic_load_explicit(&s[cell].ze, memory_order_relaxed);
+	c->checks++;
+	if (seen == expected || (seen == 0 && zeroing))
+		return;
+	if ((seen & CELL_ID_MASK) == cell_stamp(slot, c->lane, cell, 0) && zeroing &&
+		is_stale_chunk(&p, cell))
+		return;
+	report_seen(&p, c->lane, page, cell_byte(c->lane), expected, seen, what);
+}
+
+bool cells_plant_seen(struct cells *c, unsigned int slot)
+{
+	uint32_t head = atomic_load_explicit(&c->ring->head, memory_order_relaxed);
+	struct cell_looks l = {.slot = slot};
+
+	cells_touch(c, slot, 0, 0, 1, 1, CELL_WRITE);
+	cells_look_at(&l, 0, cell_byte(c->lane));
+	if (!cells_look_before(c, &l))
+		return false;
+	l.look[0].seen = l.look[0].cpu - 1;
+	l.look[0].got = true;
+	cells_look_after(c, &l, "injected");
+	return atomic_load_explicit(&c->ring->head, memory_order_relaxed) != head;
+}
+
 int cell_describe(uint64_t value, uint32_t grain_shift, char *buf, size_t size)
 {
 	if (value == 0)

@@ -14,6 +14,8 @@ static const char *const names[EVIDENCE_KINDS] = {
 	[EVIDENCE_NO_FAULT] = "access to an unmapped range succeeded",
 	[EVIDENCE_ERRNO] = "unexpected errno",
 	[EVIDENCE_CRASH] = "executor crashed",
+	[EVIDENCE_MMU] = "other data than the CPU's",
+	[EVIDENCE_DIRTY] = "lost dirty bit",
 };
 
 const char *evidence_name(enum evidence_kind k)

@@ -24,6 +24,8 @@ static const enum oracle judge[EVIDENCE_KINDS] = {
 	[EVIDENCE_NO_FAULT] = ORACLE_FAULT,
 	[EVIDENCE_ERRNO] = ORACLE_ERRNO,
 	[EVIDENCE_CRASH] = ORACLE_EXECUTOR,
+	[EVIDENCE_MMU] = ORACLE_MMU,
+	[EVIDENCE_DIRTY] = ORACLE_MMU,
 };
 
 static const char *op_name(unsigned int number)
@@ -105,6 +107,16 @@ static void print_evidence(const struct crew *c, const struct evidence *e, FILE 
 	case EVIDENCE_NO_FAULT:
 		fprintf(f, "a %s succeeded\n", e->write ? "write" : "read");
 		break;
+	case EVIDENCE_MMU:
+		cell_describe(e->expected, grain, value, sizeof(value));
+		fprintf(f, "%s, word of lane %u\nthe CPU:  %s\n", e->what, e->owner, value);
+		cell_describe(e->seen, grain, value, sizeof(value));
+		fprintf(f, "the other: %s\nops that may zero it: begun %u, ended %u\n", value,
+			e->begun, e->ended);
+		break;
+	case EVIDENCE_DIRTY:
+		fprintf(f, "%s: the page was written and is not in the log\n", e->what);
+		break;
 	case EVIDENCE_FROZEN:
 		fprintf(f, "sum of the moved page's cells was 0x%llx, became 0x%llx\n",
 			(unsigned long long)e->expected, (unsigned long long)e->seen);
@@ -129,6 +141,11 @@ static void title_of(const struct crew *c, const struct evidence *e, char *buf, 
 		break;
 	case EVIDENCE_CRASH:
 		snprintf(buf, size, "executor: SIG%s in %s", sigabbrev_np(e->err), op_name(e->op));
+		break;
+	case EVIDENCE_MMU:
+	case EVIDENCE_DIRTY:
+		snprintf(buf, size, "%s: %s has %s on %s", oracle_name(judge[e->kind]), e->what,
+			evidence_name(e->kind), backing);
 		break;
 	default:
 		snprintf(buf, size, "%s: %s on %s", oracle_name(judge[e->kind]),

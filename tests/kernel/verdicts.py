@@ -107,6 +107,11 @@ def an_errno_that_nothing_explains_is_found(box):
 
 
 @case
+def a_second_mmu_that_sees_other_data_is_found(box):
+    inject(box, "mmu", "mmu")
+
+
+@case
 def an_executor_that_dies_is_found(box):
     inject(box, "executor", "executor")
 

@@ -72,7 +72,7 @@ struct crew_ctl {
 	enum cell_inject inject_cell;
 	int inject_errno; /* one op reports this errno, once */
 	/* Injecting: any of those in a lane. */
-	bool inject_stall, inject_crash, inject_fault, injecting;
+	bool inject_stall, inject_crash, inject_fault, inject_mmu, injecting;
 	uint8_t lane_proc[PROGRAM_MAX_LANES];
 	/* Slots; addresses are filled in by the first executor. */
 	struct slot slot[SLOT_MAX];

@@ -82,6 +82,68 @@ void cells_check_at(
 uint64_t cells_sum_at(
 	struct cells *c, unsigned int slot, uintptr_t base, uint32_t page, uint32_t pages);
 
+/*
+ * ---- other paths to the same memory: second MMUs, pins, buffers ----
+ * Behind the lanes' cells every page has one word for each lane and kind of path, on a cache line of its own: written
+ * through that path by that lane alone, and by what zeroes the page.
+ */
+enum cell_tail { CELL_TAIL_KVM, CELL_TAIL_PIN, CELL_TAILS };
+
+static inline uint32_t cell_tail(enum cell_tail kind, unsigned int lane)
+{
+	return (SPACE_MAX_LANES * (1 + (uint32_t)kind) + lane) * CELL_STRIDE;
+}
+
+/* Byte of a lane's cell within its page. */
+static inline uint32_t cell_byte(unsigned int lane)
+{
+	return lane * CELL_STRIDE;
+}
+
+enum { CELL_LOOKS = 64 };
+
+/*
+ * Words of a view that the CPU reads, then another path, then the CPU again. If the CPU read the same twice and nothing was about
+ * that may take the page's content away, the other path must have read it too.
+ */
+struct cell_looks {
+	unsigned int slot, view, n;
+	struct cell_look {
+		uint32_t page, byte;
+		uint32_t begun; /* ops that may zero it, when the CPU looked first */
+		bool fit; /* the CPU could read it, and nothing was about */
+		bool got; /* the caller: the other path could read it, and that is in seen */
+		uint64_t cpu, seen;
+	} look[CELL_LOOKS];
+};
+
+/* Adds a word, which nobody but this lane writes until the looks are over. False: full. */
+bool cells_look_at(struct cell_looks *l, uint32_t page, uint32_t byte);
+
+/* The CPU's first reading. Returns how many words it could read with nothing about. */
+unsigned int cells_look_before(struct cells *c, struct cell_looks *l);
+
+/* Its second, and the verdict: EVIDENCE_MMU with `what`. Returns how many words could be judged. */
+unsigned int cells_look_after(struct cells *c, struct cell_looks *l, const char *what);
+
+/* Judges a value that another path alone has read of the lane's own cell of a page: EVIDENCE_MMU with `what`. */
+void cells_judge_seen(struct cells *c, unsigned int slot, unsigned int view, uint32_t page,
+	uint64_t seen, const char *what);
+
+/* A word of a view as the CPU sees it. False: it faulted, which has been judged. */
+bool cells_peek(struct cells *c, unsigned int slot, unsigned int view, uint32_t page, uint32_t byte,
+	uint64_t *ret);
+
+/*
+ * Calls fn, which may raise SIGSEGV or SIGBUS for addresses of the view (memory failure under KVM_RUN). Its result, or -EFAULT after
+ * such a signal.
+ */
+long cells_guarded(
+	struct cells *c, unsigned int slot, unsigned int view, long (*fn)(void *arg), void *arg);
+
+/* --inject mmu: what a second MMU would read that has missed the last stamp. Again until nothing explains it. */
+bool cells_plant_seen(struct cells *c, unsigned int slot);
+
 /* Reports evidence that an op itself came upon (EVIDENCE_FROZEN). */
 void cells_report(struct cells *c, enum evidence_kind kind, unsigned int slot, unsigned int view,
 	uint32_t page, uint64_t expected, uint64_t seen);

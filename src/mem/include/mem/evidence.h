@@ -20,6 +20,8 @@ enum evidence_kind {
 	EVIDENCE_NO_FAULT, /* an access succeeded after the range was unmapped, protected or cut off */
 	EVIDENCE_ERRNO, /* an op failed with an errno that its state does not allow */
 	EVIDENCE_CRASH, /* a signal outside any slot access; the executor dies of it */
+	EVIDENCE_MMU, /* a second MMU, pin or buffer (what) sees other data than the CPU */
+	EVIDENCE_DIRTY, /* a write through a second MMU (what) is in no dirty log */
 	EVIDENCE_KINDS
 };
 

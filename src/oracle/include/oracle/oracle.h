@@ -17,6 +17,7 @@
 		"SIGSEGV and SIGBUS only where an op explains them, and always where one must")   \
 	X(ERRNO, errno,                                                                           \
 		"an op fails only with the errnos that its arguments and its slot's state allow") \
+	X(MMU, mmu, "second MMUs, pins and buffers see what the CPU sees")                        \
 	X(EXECUTOR, executor, "no executor dies by a signal")                                     \
 	X(PROGRESS, progress, "no lane is stuck in the kernel")                                   \
 	X(KLOG, klog, "the kernel log has no report since our mark")                              \
