@@ -9,8 +9,8 @@
 
 static const uint64_t stall_ns = 3000000000; /* with --inject progress */
 
-const char *const inject_names[] = {"content", "content-foreign", "content-zero", "fault", "errno",
-	"mmu", "executor", "progress", "klog", "taint", NULL};
+const char *const inject_names[] = {"content", "content-foreign", "content-zero", "fault", "bits",
+	"errno", "mmu", "executor", "progress", "klog", "taint", NULL};
 
 int inject_check(const struct run_options *o)
 {
@@ -43,6 +43,7 @@ void inject_crews(struct run *r)
 	ctl->inject_cell = inject_has(r, "content")	      ? CELL_INJECT_OLD
 			   : inject_has(r, "content-foreign") ? CELL_INJECT_FOREIGN
 			   : inject_has(r, "content-zero")    ? CELL_INJECT_ZERO
+			   : inject_has(r, "bits")	      ? CELL_INJECT_BIT
 							      : CELL_INJECT_NONE;
 	if (inject_has(r, "errno"))
 		ctl->inject_errno = ENOTNAM; /* no system call of ours knows it */

@@ -351,6 +351,38 @@ static void judge_success(const struct place *p, const struct sure *s, uint32_t 
 	evidence_push(p->c->ring, &e);
 }
 
+/* ---- writes that must fault to userfaultfd first ---- */
+
+/*
+ * Before the write. Private pages that MADV_FREE has made droppable may be dropped for good, bit and all, until they are written again:
+ * only what this lane has stamped since is judged.
+ */
+static bool wp_before(const struct place *p, const struct cell_shadow *s, uint32_t cell)
+{
+	if (__builtin_expect(!wp_sure(p->sp, p->content, p->view, cell), 1) || p->c->child)
+		return false;
+	return !p->sp->private || atomic_load_explicit(&s->ze, memory_order_relaxed) ==
+					  track_begun(p->sp, &p->content->zero, cell);
+}
+
+/* After the write: whoever resolves such a fault begins a lift before it lets the writer go on. */
+static void judge_wp(const struct place *p, bool sure, uint32_t cell)
+{
+	struct evidence e;
+
+	if (__builtin_expect(!sure, 1))
+		return;
+	atomic_thread_fence(memory_order_seq_cst); /* the write was done before this reading */
+	if (!wp_sure(p->sp, p->content, p->view, cell))
+		return;
+	e = evidence_at(p, EVIDENCE_BIT, p->c->lane, cell);
+	e.write = 1;
+	snprintf(e.what, sizeof(e.what), "uffd-wp");
+	evidence_push(p->c->ring, &e);
+	if (p->c->inject == CELL_INJECT_BIT)
+		p->c->inject = CELL_INJECT_NONE;
+}
+
 /* ---- touching ---- */
 
 /* Plants one wrong value; again at the next touch as long as an op that is under way explains it. */
@@ -360,6 +392,8 @@ static void inject(
 	uint32_t head = atomic_load_explicit(&p->c->ring->head, memory_order_relaxed);
 	uint64_t v = 0;
 
+	if (p->c->inject == CELL_INJECT_BIT)
+		return;
 	if (p->c->inject == CELL_INJECT_OLD)
 		v = cell_stamp(p->slot, p->c->lane, cell,
 			atomic_load_explicit(&s->gen, memory_order_relaxed) - 1);
@@ -369,6 +403,15 @@ static void inject(
 	check_own(p, s, cell, atomic_load_explicit(addr, memory_order_acquire));
 	if (atomic_load_explicit(&p->c->ring->head, memory_order_relaxed) != head)
 		p->c->inject = CELL_INJECT_NONE;
+}
+
+/* The model believes a page to be protected that is not. The write that follows in touch_cell() is what sees it. */
+static void inject_bit(const struct place *p, struct cell_shadow *s, uint32_t cell)
+{
+	atomic_store_explicit(
+		&s->ze, track_begun(p->sp, &p->content->zero, cell), memory_order_relaxed);
+	atomic_store_explicit(&p->view->wp.ok[cell], wp_token(p->sp, p->content, p->view, cell),
+		memory_order_release);
 }
 
 static void touch_cell(const struct place *p, struct cell_shadow *s, uintptr_t base, uint32_t cell,
@@ -388,8 +431,14 @@ static void touch_cell(const struct place *p, struct cell_shadow *s, uintptr_t b
 				p, (c->lane + 1 + cell % (c->nlanes - 1)) % c->nlanes, base, cell);
 	}
 	if (how != CELL_READ) {
+		bool wp;
+
+		if (__builtin_expect(c->inject == CELL_INJECT_BIT, 0) && !c->child)
+			inject_bit(p, s, cell);
+		wp = wp_before(p, s, cell);
 		stamp_own(p, s, addr, cell);
 		judge_success(p, &sure, cell, true);
+		judge_wp(p, wp, cell);
 		if (__builtin_expect(c->inject != CELL_INJECT_NONE, 0) && !c->child)
 			inject(p, s, addr, cell);
 	}
@@ -478,6 +527,7 @@ static uint64_t hammer_burst(
 	uint64_t id = cell_stamp(p->slot, p->c->lane, cell, 0), seen, expected;
 	uint32_t gen = atomic_load_explicit(&s->gen, memory_order_relaxed);
 	struct sure sure = sure_before(p, cell);
+	bool wp = wp_before(p, s, cell);
 
 	for (unsigned int i = 0; i < HAMMER_BURST; i++) {
 		expected = gen & CELL_GEN_ZERO ? 0 : id | gen;
@@ -490,6 +540,7 @@ static uint64_t hammer_burst(
 		gen = (gen + 1) & CELL_GEN_MASK;
 	}
 	judge_success(p, &sure, cell, true);
+	judge_wp(p, wp, cell);
 	return HAMMER_BURST;
 }
 

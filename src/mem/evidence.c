@@ -12,6 +12,7 @@ static const char *const names[EVIDENCE_KINDS] = {
 	[EVIDENCE_SEGV] = "SIGSEGV in mapped range",
 	[EVIDENCE_BUS] = "SIGBUS inside the object",
 	[EVIDENCE_NO_FAULT] = "access to an unmapped range succeeded",
+	[EVIDENCE_BIT] = "page bit lost",
 	[EVIDENCE_ERRNO] = "unexpected errno",
 	[EVIDENCE_CRASH] = "executor crashed",
 	[EVIDENCE_MMU] = "other data than the CPU's",

@@ -55,6 +55,7 @@ void space_init(struct space *sp, const struct slot *s, unsigned int nprocs, uns
 		for (unsigned int v = 0; v < s->nviews; v++) {
 			track_init(&sp->view[p][v].hole, sp, mem);
 			track_init(&sp->view[p][v].ro, sp, mem);
+			track_init(&sp->view[p][v].wp, sp, mem);
 		}
 	}
 	if (mem->base)
@@ -109,6 +110,7 @@ void space_reset(struct space *sp)
 			for (unsigned int v = 0; v < sp->nviews; v++) {
 				track_reset(&sp->view[p][v].hole, chunk, first, n);
 				track_reset(&sp->view[p][v].ro, chunk, first, n);
+				track_reset(&sp->view[p][v].wp, chunk, first, n);
 			}
 		}
 	}
@@ -235,7 +237,7 @@ uint32_t space_chunks(const struct space *sp, uint32_t page, uint32_t pages)
 
 /* ---- effects ---- */
 
-enum { TRACK_ZERO, TRACK_BUS, TRACK_HOLE, TRACK_RO };
+enum { TRACK_ZERO, TRACK_BUS, TRACK_HOLE, TRACK_RO, TRACK_WP };
 
 /* What each kind of effect means to each track. */
 static const struct {
@@ -247,6 +249,7 @@ static const struct {
 	[TRACK_HOLE] = {EFFECT_HOLE | EFFECT_HOLE_SURE, EFFECT_HOLE_SURE,
 		EFFECT_MAPPED | EFFECT_READABLE, EFFECT_MAPPED | EFFECT_READABLE},
 	[TRACK_RO] = {EFFECT_RO | EFFECT_RO_SURE, EFFECT_RO_SURE, EFFECT_MAPPED, EFFECT_MAPPED},
+	[TRACK_WP] = {EFFECT_WP_LIFT | EFFECT_MAPPED, 0, 0, 0},
 };
 
 static struct track *track_of(
@@ -259,8 +262,65 @@ static struct track *track_of(
 		return &space_content(sp, proc)->bus;
 	case TRACK_HOLE:
 		return &sp->view[proc][e->view].hole;
-	default:
+	case TRACK_RO:
 		return &sp->view[proc][e->view].ro;
+	default:
+		return &sp->view[proc][e->view].wp;
+	}
+}
+
+/* ---- write protection by userfaultfd ---- */
+
+/* The sums of all tracks that may take it away. */
+static void wp_sums(struct space *sp, unsigned int proc, const struct effect *e, struct range r,
+	uint32_t *b, uint32_t *ended)
+{
+	static const unsigned int kinds[] = {TRACK_WP, TRACK_HOLE, TRACK_ZERO, TRACK_BUS};
+
+	*b = *ended = 0;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		uint32_t tb, te;
+
+		track_sums(sp, track_of(sp, proc, e, kinds[i]), r, &tb, &te);
+		*b += tb;
+		*ended += te;
+	}
+}
+
+/*
+ * Nothing that may lift it was under way since the call began: then what is protected is known by its token. As in restore_chunk(), who
+ * begins raises the chunk's any.b before its other counts, so a token read before the sums were seen unchanged has nothing of it.
+ */
+static void wp_set(struct space *sp, unsigned int proc, const struct effect *e,
+	const struct effect_state *st, struct range inner)
+{
+	const struct content *c = space_content(sp, proc);
+	struct view_state *v = &sp->view[proc][e->view];
+	uint32_t b, ended;
+
+	wp_sums(sp, proc, e, range_outer(sp, e), &b, &ended);
+	if (b != st->any_b || ended != st->any_e || b != ended)
+		return;
+	for (uint32_t lo = inner.first, hi; lo < inner.last; lo = hi) {
+		struct range chunk;
+		uint32_t before;
+
+		hi = (lo | (sp->cells_per_chunk - 1)) + 1;
+		hi = hi < inner.last ? hi : inner.last;
+		chunk = (struct range){lo, hi};
+		space_mark_dirty(sp, lo >> sp->chunk_shift);
+		wp_sums(sp, proc, e, chunk, &before, &ended);
+		wp_sums(sp, proc, e, range_outer(sp, e), &b, &ended);
+		if (b != st->any_b)
+			return;
+		for (uint32_t i = lo; i < hi; i++) {
+			uint32_t token = wp_token(sp, c, v, i);
+
+			wp_sums(sp, proc, e, chunk, &b, &ended);
+			if (b != before)
+				return;
+			atomic_store_explicit(&v->wp.ok[i], token, memory_order_release);
+		}
 	}
 }
 
@@ -290,6 +350,8 @@ static void begin_one(
 			add_relaxed(&t->restore.b);
 		track_sums(sp, t, range, &st[k].any_b, &st[k].any_e);
 	}
+	if (e->kinds & EFFECT_WP)
+		wp_sums(sp, proc, e, range, &st[TRACK_WP].any_b, &st[TRACK_WP].any_e);
 }
 
 void effects_begin(struct space *sp, unsigned int nslots, unsigned int proc, struct effect_run *r)
@@ -422,6 +484,8 @@ static void end_one(struct space *sp, unsigned int proc, unsigned int lane, cons
 		if (unsure)
 			add_relaxed(&t->restore.e);
 	}
+	if (success && e->kinds & EFFECT_WP)
+		wp_set(sp, proc, e, &st[TRACK_WP], inner);
 }
 
 void effects_end(struct space *sp, unsigned int nslots, unsigned int proc, unsigned int lane,

@@ -220,7 +220,8 @@ static long run_dontunmap(struct op_env *e, const struct op_call *c)
 	struct effect_run fx;
 	long r;
 
-	effect_now(e, &fx, &s, EFFECT_VMA_SPLIT | (is_private(&s) ? EFFECT_ZERO : 0));
+	effect_now(
+		e, &fx, &s, EFFECT_VMA_SPLIT | EFFECT_WP_LIFT | (is_private(&s) ? EFFECT_ZERO : 0));
 	r = do_mremap(
 		s.addr, s.len, s.len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, spare);
 	effect_done(e, &fx, r == 0);

@@ -22,6 +22,7 @@ static const enum oracle judge[EVIDENCE_KINDS] = {
 	[EVIDENCE_SEGV] = ORACLE_FAULT,
 	[EVIDENCE_BUS] = ORACLE_FAULT,
 	[EVIDENCE_NO_FAULT] = ORACLE_FAULT,
+	[EVIDENCE_BIT] = ORACLE_BITS,
 	[EVIDENCE_ERRNO] = ORACLE_ERRNO,
 	[EVIDENCE_CRASH] = ORACLE_EXECUTOR,
 	[EVIDENCE_MMU] = ORACLE_MMU,
@@ -116,6 +117,9 @@ static void print_evidence(const struct crew *c, const struct evidence *e, FILE 
 		break;
 	case EVIDENCE_DIRTY:
 		fprintf(f, "%s: the page was written and is not in the log\n", e->what);
+		break;
+	case EVIDENCE_BIT:
+		fprintf(f, "a write went through although %s said that it must fault\n", e->what);
 		break;
 	case EVIDENCE_FROZEN:
 		fprintf(f, "sum of the moved page's cells was 0x%llx, became 0x%llx\n",

@@ -102,6 +102,11 @@ def a_fault_that_nothing_explains_is_found(box):
 
 
 @case
+def a_lost_page_bit_is_found(box):
+    inject(box, "bits", "bits")
+
+
+@case
 def an_errno_that_nothing_explains_is_found(box):
     inject(box, "errno", "errno")
 

@@ -341,14 +341,58 @@ static void a_reset_forgets_the_epoch(void **state)
 	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
 }
 
+static void a_write_to_what_is_write_protected_must_fault_first(void **state)
+{
+	struct world *w = *state;
+
+	touch(w, 0, 0, 32, CELL_RMW); /* a private page is judged by who has written it */
+	run_effect(w, EFFECT_WP, 8, 16);
+	touch(w, 0, 0, 8, CELL_RMW);
+	touch(w, 0, 9, 1, CELL_READ);
+	touch(w, 1, 12, 1, CELL_RMW); /* never written by this lane: but nothing was ever dropped */
+	assert_int_equal(next_evidence(w), EVIDENCE_BIT);
+	touch(w, 0, 10, 1, CELL_RMW);
+	assert_int_equal(next_evidence(w), EVIDENCE_BIT);
+	run_effect(w, EFFECT_WP_LIFT, 10, 1); /* as the handler of such a fault does */
+	touch(w, 0, 10, 1, CELL_RMW);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+	touch(w, 0, 11, 1, CELL_WRITE);
+	assert_int_equal(next_evidence(w), EVIDENCE_BIT);
+}
+
+static void what_may_take_write_protection_away_does(void **state)
+{
+	static const uint32_t kinds[] = {
+		EFFECT_WP_LIFT, EFFECT_HOLE, EFFECT_MAPPED, EFFECT_ZERO, EFFECT_BUS};
+	struct world *w = *state;
+
+	touch(w, 0, 0, 1, CELL_RMW);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		struct effect_run fx;
+
+		run_effect(w, EFFECT_WP, 0, 4);
+		assert_true(wp_sure(&w->space, &w->space.content[0], &w->space.view[0][0], 0));
+		fx = begin(w, kinds[i], 0, 1);
+		assert_false(wp_sure(&w->space, &w->space.content[0], &w->space.view[0][0], 0));
+		assert_true(wp_sure(&w->space, &w->space.content[0], &w->space.view[0][0], 1));
+		run_effect(w, EFFECT_WP, 0, 4); /* while it is under way: proves nothing */
+		effects_end(&w->space, 1, 0, 0, &fx, true);
+		assert_false(wp_sure(&w->space, &w->space.content[0], &w->space.view[0][0], 0));
+	}
+	run_effect(w, EFFECT_WP, 0, 4);
+	space_reset(&w->space);
+	assert_false(wp_sure(&w->space, &w->space.content[0], &w->space.view[0][0], 0));
+}
+
 static void every_cell_injection_is_seen(void **state)
 {
 	struct world *w = *state;
 	static const enum evidence_kind kind[] = {[CELL_INJECT_OLD] = EVIDENCE_OLD,
 		[CELL_INJECT_FOREIGN] = EVIDENCE_FOREIGN,
-		[CELL_INJECT_ZERO] = EVIDENCE_ZERO};
+		[CELL_INJECT_ZERO] = EVIDENCE_ZERO,
+		[CELL_INJECT_BIT] = EVIDENCE_BIT};
 
-	for (enum cell_inject i = CELL_INJECT_OLD; i <= CELL_INJECT_ZERO; i++) {
+	for (enum cell_inject i = CELL_INJECT_OLD; i <= CELL_INJECT_BIT; i++) {
 		w->lane[0].inject = i;
 		touch(w, 0, 70 + i, 1, CELL_RMW);
 		assert_int_equal(next_evidence(w), kind[i]);
@@ -395,6 +439,8 @@ int main(void)
 		T(a_write_to_what_is_surely_read_only_must_fault),
 		T(a_failed_op_takes_no_certainty),
 		T(a_reset_forgets_the_epoch),
+		T(a_write_to_what_is_write_protected_must_fault_first),
+		T(what_may_take_write_protection_away_does),
 		T(every_cell_injection_is_seen),
 		T(effects_cover_whole_and_part_of_a_chunk_alike),
 	};

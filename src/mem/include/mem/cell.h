@@ -28,7 +28,13 @@ static inline uint64_t cell_stamp(unsigned int slot, unsigned int lane, uint32_t
 
 enum cell_how { CELL_READ, CELL_WRITE, CELL_RMW };
 
-enum cell_inject { CELL_INJECT_NONE, CELL_INJECT_OLD, CELL_INJECT_FOREIGN, CELL_INJECT_ZERO };
+enum cell_inject {
+	CELL_INJECT_NONE,
+	CELL_INJECT_OLD,
+	CELL_INJECT_FOREIGN,
+	CELL_INJECT_ZERO,
+	CELL_INJECT_BIT
+};
 
 /* One lane's access to all slots; in the executor's own memory, one a lane. */
 struct cells {

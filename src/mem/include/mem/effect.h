@@ -42,6 +42,11 @@ enum effect_kind {
 	/* Bookkeeping of the view or the process, for the errno oracle. */
 	EFFECT_VMA_SPLIT = 1 << 11, /* the range may have become a VMA of its own */
 	EFFECT_LOCKED = 1 << 12, /* VMAs may be locked in memory from now on */
+	/* Bits of page table entries of one view in this process. */
+	EFFECT_WP =
+		1
+		<< 15, /* with success a write must fault to userfaultfd until one of the next, or of ZERO, BUS, HOLE and MAPPED, begins */
+	EFFECT_WP_LIFT = 1 << 16, /* takes that protection away, may do so or resolves a fault */
 };
 
 enum { EFFECTS_MAX = 4 };

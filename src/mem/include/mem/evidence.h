@@ -18,6 +18,7 @@ enum evidence_kind {
 	EVIDENCE_SEGV, /* SIGSEGV where the range was mapped */
 	EVIDENCE_BUS, /* SIGBUS where the object has pages */
 	EVIDENCE_NO_FAULT, /* an access succeeded after the range was unmapped, protected or cut off */
+	EVIDENCE_BIT, /* a page bit was lost: a write went through that had to fault */
 	EVIDENCE_ERRNO, /* an op failed with an errno that its state does not allow */
 	EVIDENCE_CRASH, /* a signal outside any slot access; the executor dies of it */
 	EVIDENCE_MMU, /* a second MMU, pin or buffer (what) sees other data than the CPU */

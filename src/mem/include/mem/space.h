@@ -57,6 +57,7 @@ struct content {
 /* One view in one executor. */
 struct view_state {
 	struct track hole, ro;
+	struct track wp; /* lifts; ok: wp_token() when it was protected, 0: was not */
 	_Atomic uint32_t split; /* ops that may have split VMAs, this epoch */
 };
 
@@ -94,7 +95,7 @@ static inline struct content *space_content(struct space *sp, unsigned int proc)
 /* Forgets all of an epoch. Nothing may run: pages are fresh zeroes and mapped everywhere. */
 void space_reset(struct space *sp);
 
-enum { EFFECT_TRACKS = 4 };
+enum { EFFECT_TRACKS = 5 };
 
 /* What a track was like when an effect began. */
 struct effect_state {
@@ -150,6 +151,26 @@ static inline uint32_t track_ended(const struct space *sp, const struct track *t
 static inline bool track_ok(const struct space *sp, const struct track *t, uint32_t cell)
 {
 	return atomic_load_explicit(&t->ok[cell], memory_order_acquire) == track_begun(sp, t, cell);
+}
+
+/*
+ * All that may take a cell's write protection by userfaultfd away, counted: what drops the page, unmaps its address, or lifts it.
+ * Never 0, so that 0 is no protection.
+ */
+static inline uint32_t wp_token(
+	const struct space *sp, const struct content *c, const struct view_state *v, uint32_t cell)
+{
+	return 1 + track_begun(sp, &v->wp, cell) + track_begun(sp, &v->hole, cell) +
+	       track_begun(sp, &c->zero, cell) + track_begun(sp, &c->bus, cell);
+}
+
+/* True if a write to the cell through the view must fault to userfaultfd first. */
+static inline bool wp_sure(
+	const struct space *sp, const struct content *c, const struct view_state *v, uint32_t cell)
+{
+	uint32_t ok = atomic_load_explicit(&v->wp.ok[cell], memory_order_acquire);
+
+	return __builtin_expect(ok != 0, 0) && ok == wp_token(sp, c, v, cell);
 }
 
 /* What a range may be like now, for the errno oracle: parts unmapped or protected, made of several VMAs, or cut off. */
