@@ -4,6 +4,7 @@
 #include "overlap.h"
 #include "base/clock.h"
 #include "base/rng.h"
+#include "mem/tail.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -354,6 +355,7 @@ static void phase_map(struct lane *l)
 {
 	work_begin(l, LANE_RENEWS);
 	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
+	tail_forget(&l->cells);
 	if (l->first_of_proc) {
 		map_process(l);
 		for (unsigned int i = 0; i < l->env.ngears; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "mem/cell.h"
+#include "mem/tail.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -779,6 +780,49 @@ bool cells_plant_seen(struct cells *c, unsigned int slot)
 	l.look[0].got = true;
 	cells_look_after(c, &l, "injected");
 	return atomic_load_explicit(&c->ring->head, memory_order_relaxed) != head;
+}
+
+/* ---- bytes behind the cells (mem/tail.h) ---- */
+
+static bool tail_access(struct cells *c, const struct place *p, uintptr_t at, uint64_t *buf,
+	size_t words, bool write)
+{
+	_Atomic uint64_t *word = (_Atomic uint64_t *)at;
+
+	arm(p, at, at + words * sizeof(*buf));
+	if (sigsetjmp(c->env, 0)) {
+		judge_fault(p, c->cursor, write);
+		return false;
+	}
+	for (size_t i = 0; i < words; i++) {
+		if (write)
+			atomic_store_explicit(&word[i], buf[i], memory_order_relaxed);
+		else
+			buf[i] = atomic_load_explicit(&word[i], memory_order_relaxed);
+	}
+	disarm(c);
+	return true;
+}
+
+bool tail_load(struct cells *c, unsigned int slot, unsigned int view, uint32_t page,
+	uint32_t offset, void *buf, size_t n)
+{
+	struct place p = place_of(c, slot, view);
+
+	c->cursor = page >> p.sp->grain_shift;
+	return tail_access(
+		c, &p, word_at(c, slot, view, page, offset), buf, n / sizeof(uint64_t), false);
+}
+
+bool tail_store(struct cells *c, unsigned int slot, unsigned int view, uint32_t page,
+	uint32_t offset, const void *buf, size_t n)
+{
+	struct place p = place_of(c, slot, view);
+
+	c->cursor = page >> p.sp->grain_shift;
+	mark_dirty(&p, c->cursor, c->cursor + 1);
+	return tail_access(c, &p, word_at(c, slot, view, page, offset), (uint64_t *)buf,
+		n / sizeof(uint64_t), true);
 }
 
 int cell_describe(uint64_t value, uint32_t grain_shift, char *buf, size_t size)

@@ -430,13 +430,28 @@ static int settle_size(struct plan *p, uint64_t size)
 	return r;
 }
 
+/* What the ops of a lane keep pinned when the slot has let go of it. */
+static uint64_t huge_pages_held(const struct plan_lane *l)
+{
+	uint64_t most = 0;
+
+	for (unsigned int i = 0; i < l->nops; i++) {
+		const struct op *op = op_get(l->op[i].call.op);
+
+		if (op && op->holds > most)
+			most = op->holds;
+	}
+	return most;
+}
+
 /* What each lane may take for a moment: a page to migrate to, a copy of private memory (a child, another mapping). */
 static uint64_t huge_pages_in_flight(const struct plan *p, uint64_t size)
 {
-	uint64_t lanes = 0, copy = 0;
+	uint64_t lanes = 0, copy = 0, held = 0;
 
 	for (unsigned int i = 0; i < p->ncrews; i++)
-		lanes += p->crew[i].nlanes;
+		for (unsigned int l = 0; l < p->crew[i].nlanes; l++, lanes++)
+			held += huge_pages_held(&p->crew[i].lane[l]);
 	for (unsigned int i = 0; i < p->nslots; i++) {
 		const struct slot_spec *s = &p->slot[i];
 
@@ -444,7 +459,7 @@ static uint64_t huge_pages_in_flight(const struct plan *p, uint64_t size)
 			backing_is_private(s->backing) && s->size / size > copy)
 			copy = s->size / size;
 	}
-	return lanes * (1 + copy);
+	return lanes * (1 + copy) + held;
 }
 
 /*

@@ -11,6 +11,7 @@
 
 #include "mem/arena.h"
 #include "mem/cell.h"
+#include "mem/tail.h"
 
 enum { PAGES = 1024, PMD_PAGES = 512, LANES = 2 };
 
@@ -416,6 +417,53 @@ static void effects_cover_whole_and_part_of_a_chunk_alike(void **state)
 	assert_int_equal(track_ended(&w->space, t, 1023), 1);
 }
 
+static void a_tail_is_judged_while_nothing_may_have_taken_its_page(void **state)
+{
+	struct world *w = *state;
+	struct cells *c = &w->lane[1];
+	struct tail_mark m = tail_mark(c, 0, 0, 80);
+	uint64_t v = tail_next(c, 0, 80), seen = 0;
+
+	cells_set_current(c);
+	assert_true(tail_store(c, 0, 0, 80, tail_line(1), &v, sizeof(v)));
+	tail_wrote(c, 0, 0, 80, v, &m);
+	assert_true(tail_load(c, 0, 0, 80, tail_line(1), &seen, sizeof(seen)));
+	tail_judge(c, 0, 0, 0, 80, seen, "a test");
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+	assert_true(tail_kept(c, 0, 0, 80, &m));
+	tail_judge(c, 0, 0, 0, 80, 0, "a test");
+	assert_int_equal(next_evidence(w), EVIDENCE_MMU);
+	run_effect(w, EFFECT_ZERO, 80, 1);
+	assert_false(tail_kept(c, 0, 0, 80, &m));
+	tail_judge(c, 0, 0, 0, 80, 0, "a test");
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+}
+
+static void a_tail_beyond_the_end_of_its_object_is_not_judged(void **state)
+{
+	struct world *w = *state;
+	struct tail_mark m;
+
+	run_effect(w, EFFECT_BUS, 81, 1);
+	m = tail_mark(&w->lane[0], 0, 0, 81);
+	assert_false(tail_kept(&w->lane[0], 0, 0, 81, &m));
+}
+
+static void tails_of_lanes_and_roads_do_not_overlap(void **state)
+{
+	struct world *w = *state;
+
+	for (unsigned int l = 0; l < SPACE_MAX_LANES; l++) {
+		assert_true(tail_line(l) >= cell_tail(CELL_TAIL_PIN, 0));
+		assert_true(tail_line(l) + TAIL_LINE <= TAIL_SECTORS);
+		w->lane[0].lane = l;
+		assert_int_equal(tail_own_sectors(&w->lane[0], 0, 64, 8) % SPACE_MAX_LANES, l);
+		assert_true(tail_own_sectors(&w->lane[0], 0, 64 + l, 1) == 64 + l);
+		assert_true(tail_own_sectors(&w->lane[0], 0, 65 + l, 7) < 0);
+	}
+	w->lane[0].lane = 0;
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -442,6 +490,9 @@ int main(void)
 		T(a_write_to_what_is_write_protected_must_fault_first),
 		T(what_may_take_write_protection_away_does),
 		T(every_cell_injection_is_seen),
+		T(a_tail_is_judged_while_nothing_may_have_taken_its_page),
+		T(a_tail_beyond_the_end_of_its_object_is_not_judged),
+		T(tails_of_lanes_and_roads_do_not_overlap),
 		T(effects_cover_whole_and_part_of_a_chunk_alike),
 	};
 

@@ -47,6 +47,12 @@
 	X(KMSG, kmsg, "reading the kernel log from /dev/kmsg")                         \
 	X(TASK_STACK, task_stack, "/proc/PID/stack of a stuck thread")                 \
 	X(SWAP, swap, "swap space")                                                    \
+	X(URING, uring, "io_uring with fixed buffers")                                 \
+	X(URING_SQPOLL, uring_sqpoll, "io_uring rings polled by a thread")             \
+	X(URING_UPDATE, uring_update, "updating fixed buffers of io_uring")            \
+	X(URING_CLONE, uring_clone, "cloning fixed buffers of io_uring")               \
+	X(URING_FTRUNCATE, uring_ftruncate, "ftruncate by io_uring")                   \
+	X(ODIRECT, odirect, "a disk file opened with O_DIRECT")                        \
 	X(FS_PUNCH, fs_punch, "a writable disk filesystem that can punch holes (--tmp or /var/tmp)")
 
 enum cap {

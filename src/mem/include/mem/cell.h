@@ -36,6 +36,15 @@ enum cell_inject {
 	CELL_INJECT_BIT
 };
 
+enum { TAIL_WORDS = 64 };
+
+struct tail_word { /* what a lane wrote last into its word of a page (mem/tail.h) */
+	uint64_t value; /* 0: not known */
+	uint32_t page, ended;
+	uint8_t slot, proc;
+	bool good;
+};
+
 /* One lane's access to all slots; in the executor's own memory, one a lane. */
 struct cells {
 	const struct slot *slot;
@@ -46,6 +55,8 @@ struct cells {
 	uint64_t round;
 	bool child; /* in a forked child: own private copies, shadows are read only */
 	enum cell_inject inject; /* plants one wrong cell, once */
+	struct tail_word word[TAIL_WORDS];
+	uint32_t word_gen;
 	/* The access in progress, for the signal handler. */
 	sigjmp_buf env;
 	volatile sig_atomic_t armed;

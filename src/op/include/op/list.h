@@ -60,6 +60,12 @@
 	X(57, set_mempolicy_home_node) \
 	X(58, process_madvise)         \
 	X(59, process_mrelease)        \
-	X(60, mseal)
+	X(60, mseal)                   \
+	X(100, uring_register)         \
+	X(101, uring_unregister)       \
+	X(102, uring_update)           \
+	X(103, uring_clone)            \
+	X(104, uring_write_fixed)      \
+	X(105, uring_read_fixed)
 
 #endif

@@ -142,6 +142,8 @@ struct op {
 	enum cap wants
 		[OP_MAX_NEEDS]; /* nwants of them: without, some arguments are refused (odd() knows which) */
 	unsigned int nwants;
+	unsigned int
+		holds; /* hugetlb pages that a lane may keep after the slot has lost them: pins */
 	const struct gear *gear; /* what its family keeps in the process; may be NULL */
 	const struct arg_desc *args; /* at most OP_MAX_ARGS, ends with ARG_END; may be NULL */
 	const struct op_errno *errnos; /* any other errno is a finding; may be NULL: never fails */
