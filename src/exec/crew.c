@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum { MEET_MARGIN_NS = 3000 }; /* to begin with; see meet.c */
+
 static size_t lay_out(struct crew_ctl *ctl, struct space_mem *mem)
 {
 	mem->used = 0;
@@ -131,6 +133,10 @@ static void prepare_start(struct crew *c, uint64_t first_round)
 	atomic_store(&ctl->stop, false);
 	atomic_store(&ctl->rest, REST_NONE);
 	atomic_store(&ctl->failed, 0);
+	atomic_store(&ctl->meets_wanted, 0);
+	ctl->meets_now = 0;
+	if (!ctl->meet_margin_ns)
+		ctl->meet_margin_ns = MEET_MARGIN_NS;
 	for (unsigned int i = 0; i < ctl->nslots; i++)
 		for (uint32_t k = 0; ctl->slot[i].present && k < ctl->space[i].nchunks; k++)
 			space_mark_dirty(&ctl->space[i], k);

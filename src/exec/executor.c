@@ -162,6 +162,16 @@ static bool is_crowded(const struct executor *ex)
 	return lanes > (unsigned int)ex->machine->ncpus;
 }
 
+static bool has_aims(const struct executor *ex)
+{
+	const struct plan_crew *pc = &ex->plan->crew[ex->ctl->index];
+
+	for (unsigned int l = 0; l < pc->nlanes; l++)
+		if (pc->lane[l].timed)
+			return true;
+	return ex->plan->meet_percent > 0;
+}
+
 static void run_lanes(struct executor *ex)
 {
 	struct op_env shared = {.machine = ex->machine,
@@ -212,6 +222,7 @@ _Noreturn void executor_main(struct crew *crew, pid_t supervisor)
 		executor_fail(ctl, -r, "signal handlers");
 	ex.crowded = is_crowded(&ex);
 	ex.spin = ex.crowded ? 0 : clock_from_ns(SPIN_NS);
+	ex.learns = has_aims(&ex);
 	run_lanes(&ex);
 	_exit(0);
 }

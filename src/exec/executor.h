@@ -18,6 +18,7 @@ struct lane {
 	struct op_env env;
 	struct cells cells;
 	struct program_lane program; /* of the round to come */
+	uint32_t met; /* bit mask of the meets that it came to in this round */
 	pthread_t thread;
 	bool first_of_proc;
 };
@@ -29,6 +30,7 @@ struct executor {
 	unsigned int proc, nlanes;
 	uint64_t spin; /* ticks */
 	bool crowded; /* more lanes on the machine than CPUs */
+	bool learns; /* some program has aims: how long ops take is learned */
 	struct lane *lane[PROGRAM_MAX_LANES];
 };
 

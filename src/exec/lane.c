@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "executor.h"
 #include "barrier.h"
+#include "meet.h"
 #include "overlap.h"
 #include "base/clock.h"
 #include "base/rng.h"
@@ -21,6 +22,8 @@ enum { STREAM_POPULATE = 2000, POPULATE_PMDS = 8 };
 enum { POOL_WAIT_NS = 2000000000 };
 /* From the decision to the round's deadline. */
 enum { RELEASE_NS = 3000, RELEASE_ASLEEP_NS = 60000 };
+/* Where lanes share CPUs, one that waits gives its CPU away but for the last bit. */
+enum { SPIN_NS = 10000 };
 
 static inline void bump(_Atomic uint64_t *p, uint64_t n)
 {
@@ -177,7 +180,20 @@ static void inject(struct lane *l, long *r)
 		pause();
 }
 
-static void run_op(struct lane *l, const struct op_call *c, unsigned int index)
+static void wait_until(const struct lane *l, uint64_t deadline)
+{
+	uint64_t spin = clock_from_ns(SPIN_NS), now;
+
+	while ((now = clock_ticks()) < deadline) {
+		if (l->ex->crowded && deadline - now > spin)
+			sched_yield();
+		else
+			clock_relax();
+	}
+}
+
+/* due: when it shall start, ticks; 0: now. */
+static void run_op(struct lane *l, const struct op_call *c, unsigned int index, uint64_t due)
 {
 	const struct op *op = op_get(c->op);
 	struct crew_ctl *ctl = l->ex->ctl;
@@ -207,6 +223,8 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index)
 	atomic_store_explicit(&l->ctl->op_index, index, memory_order_relaxed);
 	rec->op = c->op;
 	rec->stop = 0;
+	if (__builtin_expect(due != 0, 0))
+		wait_until(l, due);
 	rec->start = clock_ticks();
 	atomic_store_explicit(&l->ctl->op_start, rec->start,
 		memory_order_release); /* read by the progress oracle */
@@ -230,16 +248,6 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index)
 
 /* ---- phases ---- */
 
-static void wait_until(const struct lane *l, uint64_t deadline)
-{
-	while (clock_ticks() < deadline) {
-		if (l->ex->crowded)
-			sched_yield();
-		else
-			clock_relax();
-	}
-}
-
 static void publish_counts(struct lane *l)
 {
 	atomic_store_explicit(&l->ctl->touched, l->cells.touched, memory_order_relaxed);
@@ -252,23 +260,54 @@ static void publish_counts(struct lane *l)
 static void draw(struct lane *l, uint64_t round)
 {
 	plan_draw_lane(l->ex->plan, l->ex->ctl->index, l->no, round, &l->program);
+	meets_announce(l);
+}
+
+/* Ops that follow each other directly, but for those that have a timing. */
+static void run_ops(struct lane *l)
+{
+	for (unsigned int i = 0; i < l->program.nops; i++) {
+		uint64_t due = 0;
+
+		if (__builtin_expect(l->program.timed >> i & 1, 0))
+			due = meet_wait(l, i);
+		run_op(l, &l->program.op[i], i, due);
+		if (__builtin_expect(due != 0, 0))
+			meet_started(l, i, due, l->ctl->record[i].start);
+	}
+}
+
+static void learn_durations(const struct lane *l)
+{
+	for (unsigned int i = 0; i < l->program.nops; i++) {
+		const struct record *r = &l->ctl->record[i];
+
+		model_add(&l->ex->ctl->model, model_key(&l->env, &l->program.op[i]), r->err != 0,
+			clock_to_ns(r->stop - r->start));
+	}
 }
 
 static void phase_run(struct lane *l)
 {
 	struct crew_ctl *ctl = l->ex->ctl;
-	uint64_t round = atomic_load_explicit(&ctl->round, memory_order_relaxed), due;
+	uint64_t round = atomic_load_explicit(&ctl->round, memory_order_relaxed), due,
+		 late = LANE_ABSENT;
 
 	l->cells.round = round;
 	atomic_store_explicit(&l->ctl->round, round, memory_order_relaxed);
 	atomic_store_explicit(&l->ctl->nrecords, 0, memory_order_relaxed);
 	due = atomic_load_explicit(&ctl->deadline, memory_order_relaxed) +
 	      clock_from_ns(l->program.offset_ns);
-	wait_until(l, due);
-	atomic_store_explicit(&l->ctl->state, LANE_RUNNING, memory_order_relaxed);
-	bump(&l->ctl->skew_ns, clock_to_ns(clock_ticks() - due));
-	for (unsigned int i = 0; i < l->program.nops; i++)
-		run_op(l, &l->program.op[i], i);
+	if (l->program.nops) {
+		wait_until(l, due);
+		atomic_store_explicit(&l->ctl->state, LANE_RUNNING, memory_order_relaxed);
+		late = clock_ticks() - due;
+		run_ops(l);
+	}
+	atomic_store_explicit(
+		&l->ctl->late, late, memory_order_relaxed); /* read after the barrier */
+	if (l->ex->learns)
+		learn_durations(l);
 	bump(&l->ctl->ops, l->program.nops);
 	atomic_store_explicit(&l->ctl->state, LANE_WAITING, memory_order_relaxed);
 	publish_counts(l);
@@ -463,6 +502,7 @@ static void release_round(struct crew_ctl *ctl)
 				  ? RELEASE_ASLEEP_NS
 				  : RELEASE_NS;
 
+	meets_open(ctl);
 	atomic_store_explicit(
 		&ctl->deadline, clock_ticks() + clock_from_ns(margin), memory_order_relaxed);
 	atomic_store_explicit(&ctl->phase, PHASE_RUN, memory_order_relaxed);
@@ -492,6 +532,7 @@ static void decide(void *arg)
 		return;
 	default: /* a round has ended */
 		overlap_count(ctl);
+		meets_count(ctl);
 		atomic_store_explicit(&ctl->round, ++round, memory_order_relaxed);
 		atomic_store_explicit(&ctl->rounds_done, atomic_load(&ctl->rounds_done) + 1,
 			memory_order_relaxed);

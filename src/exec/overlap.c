@@ -1,12 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "overlap.h"
 
-static void add_pair(struct crew_ctl *ctl, unsigned int a, unsigned int b)
-{
-	_Atomic uint32_t *n = a <= b ? &ctl->pair[a][b] : &ctl->pair[b][a];
+#include "base/clock.h"
 
+static void bump(_Atomic uint32_t *n)
+{
+	/* one writer: a plain add, made visible */
 	atomic_store_explicit(
 		n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+/* Eighth of the first op's window in which the other one starts: three bits of a division. */
+static unsigned int phase_of(const struct record *first, const struct record *then)
+{
+	uint64_t at = then->start - first->start, window = first->stop - first->start;
+	unsigned int k = 0;
+
+	for (int i = 0; i < 3; i++) {
+		at *= 2;
+		k *= 2;
+		if (at >= window) {
+			at -= window;
+			k++;
+		}
+	}
+	return k;
+}
+
+static void add_pair(struct crew_ctl *ctl, const struct record *x, const struct record *y)
+{
+	const struct record *a = x->op <= y->op ? x : y, *b = x->op <= y->op ? y : x;
+	struct op_pair_stat *p = &ctl->pair[a->op][b->op];
+	uint64_t round = atomic_load_explicit(&ctl->round, memory_order_relaxed) + 1;
+	bool a_first = a->start <= b->start;
+
+	bump(&p->count);
+	bump(&p->phase[!a_first][a_first ? phase_of(a, b) : phase_of(b, a)]);
+	if (p->last_round == round)
+		return;
+	p->last_round = round;
+	bump(&p->rounds);
+	atomic_fetch_or_explicit(
+		&ctl->pair_seen[a->op][b->op / 64], 1ULL << b->op % 64, memory_order_relaxed);
 }
 
 /* Both lanes' records are in order of time: one pass. Bit i of a mask: op i of that lane overlapped something. */
@@ -22,13 +57,36 @@ static void count_lanes(struct crew_ctl *ctl, const struct lane_ctl *a, const st
 		if (x->start < y->stop && y->start < x->stop) {
 			*mask_a |= 1ULL << i;
 			*mask_b |= 1ULL << j;
-			add_pair(ctl, x->op, y->op);
+			add_pair(ctl, x, y);
 		}
 		if (x->stop < y->stop)
 			i++;
 		else
 			j++;
 	}
+}
+
+/* How far apart the lanes were released, each against its own deadline. */
+static void count_skew(struct crew_ctl *ctl)
+{
+	uint64_t least = UINT64_MAX, most = 0;
+	unsigned int n = 0;
+
+	for (unsigned int l = 0; l < ctl->nlanes; l++) {
+		uint64_t late = atomic_load_explicit(&ctl->lane[l].late, memory_order_relaxed);
+
+		if (late == LANE_ABSENT)
+			continue;
+		least = late < least ? late : least;
+		most = late > most ? late : most;
+		atomic_store_explicit(&ctl->lane[l].skew_ns,
+			atomic_load_explicit(&ctl->lane[l].skew_ns, memory_order_relaxed) +
+				clock_to_ns(late),
+			memory_order_relaxed);
+		n++;
+	}
+	if (n > 1)
+		histogram_add(&ctl->skew, clock_to_ns(most - least));
 }
 
 void overlap_count(struct crew_ctl *ctl)
@@ -42,6 +100,7 @@ void overlap_count(struct crew_ctl *ctl)
 		ops += atomic_load_explicit(&ctl->lane[l].nrecords, memory_order_relaxed);
 		overlapped += (uint64_t)__builtin_popcountll(mask[l]);
 	}
+	count_skew(ctl);
 	atomic_fetch_add_explicit(&ctl->ops_seen, ops, memory_order_relaxed);
 	atomic_fetch_add_explicit(&ctl->ops_overlapped, overlapped, memory_order_relaxed);
 }

@@ -214,7 +214,7 @@ static int cut_weight(struct mix *m, const struct job_place *at, const char *tex
 /* NAME ARG=V ... [weight=N], of an `op` or a `do` line. */
 static int take_op(struct mix *m, const struct job_line *line)
 {
-	char rest[LINE_BYTES], err[256];
+	char rest[LINE_BYTES], err[256], *text = rest;
 	struct plan_op o = {0};
 	uint32_t weight = 0;
 	bool given;
@@ -224,8 +224,14 @@ static int take_op(struct mix *m, const struct job_line *line)
 		return r;
 	if (given && line->kind == JOB_LINE_DO)
 		return job_wrong_at(m->job, &line->place, "a fixed sequence has no weights");
+	if (program_parse_timing(&text, &o.timing, err, sizeof(err)) < 0)
+		return job_wrong_at(m->job, &line->place, "%s", err);
+	if ((o.timing.meet || o.timing.delay_ns) && line->kind != JOB_LINE_DO)
+		return job_wrong_at(
+			m->job, &line->place, "only a line of a fixed sequence has a timing");
+	m->lane->timed |= o.timing.meet || o.timing.delay_ns;
 	if (program_parse_op(
-		    rest, m->plan->slot, m->plan->nslots, &o.call, &o.fixed, err, sizeof(err)) < 0)
+		    text, m->plan->slot, m->plan->nslots, &o.call, &o.fixed, err, sizeof(err)) < 0)
 		return job_wrong_at(m->job, &line->place, "%s", err);
 	o.weight = given ? weight : op_get(o.call.op)->weight;
 	m->named[o.call.op] = true;

@@ -2,11 +2,13 @@
 /*
  * Drawing a round's program. All chance comes from streams numbered by crew, lane and round, so
  * that lanes need not ask each other. So that they meet nevertheless, most rounds have a focus:
- * one slot and one huge page of it that all lanes of the crew prefer.
+ * one slot and one huge page of it that all lanes of the crew prefer, and in some they meet before an op (meeting.h).
  */
 #include "plan/plan.h"
 
 #include <string.h>
+
+#include "meeting.h"
 
 enum { STREAM_FOCUS = 1000 }; /* lanes have 0..7, exec has from 2000 on */
 enum { FIXED_RANGE = 1 << 0 | 1 << 2 | 1 << 3 }; /* slot, off or pages of ARGS_RANGE is fixed */
@@ -26,19 +28,30 @@ static unsigned int nth_bit(uint32_t mask, unsigned int n)
 	return (unsigned int)__builtin_ctz(mask);
 }
 
-/* Three rounds of four have a focus. */
-static struct focus draw_focus(const struct plan *p, unsigned int crew, uint64_t round)
+/* Of those that meet: what all of them may draw. */
+static uint32_t focus_slots(const struct plan *p, unsigned int crew, const struct meeting *m)
 {
+	uint32_t slots = p->slots_present;
+
+	for (uint32_t left = m->lanes; left; left &= left - 1)
+		slots &= p->crew[crew].lane[__builtin_ctz(left)].slots;
+	return slots;
+}
+
+/* Three rounds of four have a focus, and of those in which lanes meet all that can. */
+static struct focus draw_focus(
+	const struct plan *p, unsigned int crew, uint64_t round, const struct meeting *m)
+{
+	uint32_t slots = focus_slots(p, crew, m);
 	const struct slot_spec *s;
 	struct focus f = {0};
 	struct rng r;
 
-	if (!p->slots_present)
+	if (!slots)
 		return f;
 	rng_init(&r, p->seed, crew, STREAM_FOCUS, round);
-	f.on = rng_below(&r, 4) != 0;
-	f.slot = nth_bit(p->slots_present,
-		(unsigned int)rng_below(&r, (uint64_t)__builtin_popcount(p->slots_present)));
+	f.on = rng_below(&r, 4) != 0 || m->lanes;
+	f.slot = nth_bit(slots, (unsigned int)rng_below(&r, (uint64_t)__builtin_popcount(slots)));
 	s = &p->slot[f.slot];
 	f.pages = (uint32_t)(s->size / p->page_size);
 	f.unit = (uint32_t)(s->huge_size / p->page_size);
@@ -131,8 +144,17 @@ static bool pay(struct owed *d, unsigned int left, struct op_call *ret, struct r
 	return true;
 }
 
+/* The lane's ops that meet others get their timings. */
+static void take_timings(const struct meeting *m, unsigned int lane, struct program_lane *ret)
+{
+	if (!(m->lanes >> lane & 1))
+		return;
+	for (unsigned int i = 0; i < m->count; i++)
+		program_set_timing(ret, m->at[i][lane], &m->timing[i][lane]);
+}
+
 static void draw_lane(const struct plan *p, unsigned int crew, unsigned int lane, uint64_t round,
-	const struct focus *f, struct program_lane *ret)
+	const struct focus *f, const struct meeting *m, struct program_lane *ret)
 {
 	const struct plan_crew *c = &p->crew[crew];
 	const struct plan_lane *l = &c->lane[lane];
@@ -156,9 +178,13 @@ static void draw_lane(const struct plan *p, unsigned int crew, unsigned int lane
 	ret->offset_ns =
 		l->exact_offset ? l->max_offset_ns : (uint32_t)rng_log(&r, l->max_offset_ns);
 	ret->nops = (uint8_t)(l->nops ? l->depth : 0);
+	ret->timed = 0;
+	if (m->alone && !(m->lanes >> lane & 1))
+		ret->nops = 0;
 	for (unsigned int i = 0; i < ret->nops; i++) {
 		if (l->sequence) {
 			draw_op(&s, &l->op[i], &ret->op[i], &r);
+			program_set_timing(ret, i, &l->op[i].timing);
 			continue;
 		}
 		if (pay(&owed, ret->nops - i, &ret->op[i], &r))
@@ -166,23 +192,30 @@ static void draw_lane(const struct plan *p, unsigned int crew, unsigned int lane
 		draw_op(&s, find_share(l, rng_below(&r, l->weight_sum)), &ret->op[i], &r);
 		owe(&owed, &ret->op[i], &r);
 	}
+	take_timings(m, lane, ret);
 }
 
 void plan_draw_lane(const struct plan *p, unsigned int crew, unsigned int lane, uint64_t round,
 	struct program_lane *ret)
 {
-	const struct focus f = draw_focus(p, crew, round);
+	struct meeting m;
+	struct focus f;
 
-	draw_lane(p, crew, lane, round, &f, ret);
+	meeting_draw(p, crew, round, &m);
+	f = draw_focus(p, crew, round, &m);
+	draw_lane(p, crew, lane, round, &f, &m, ret);
 }
 
 void plan_draw(const struct plan *p, unsigned int crew, uint64_t round, struct program *ret)
 {
-	const struct focus f = draw_focus(p, crew, round);
+	struct meeting m;
+	struct focus f;
 
+	meeting_draw(p, crew, round, &m);
+	f = draw_focus(p, crew, round, &m);
 	ret->nslots = (uint8_t)p->nslots;
 	ret->nlanes = (uint8_t)p->crew[crew].nlanes;
 	memcpy(ret->slot, p->slot, sizeof(ret->slot));
 	for (unsigned int i = 0; i < ret->nlanes; i++)
-		draw_lane(p, crew, i, round, &f, &ret->lane[i]);
+		draw_lane(p, crew, i, round, &f, &m, &ret->lane[i]);
 }

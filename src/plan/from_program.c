@@ -36,8 +36,11 @@ static int take_lane(struct plan *p, const struct program_lane *from, struct pla
 		int r;
 
 		if (!why) {
-			l->op[l->nops++] =
-				(struct plan_op){.call = from->op[i], .fixed = UINT32_MAX};
+			l->op[l->nops] = (struct plan_op){.call = from->op[i], .fixed = UINT32_MAX};
+			if (from->timed >> i & 1)
+				l->op[l->nops].timing = from->timing[i];
+			l->timed |= from->timed >> i & 1;
+			l->nops++;
 			continue;
 		}
 		snprintf(what, sizeof(what), "op %s", op_get(from->op[i].op)->name);

@@ -24,7 +24,7 @@ struct job_global {
 	struct job_place at[JOB_MAX_KEYS]; /* by option, as in all sections */
 	uint64_t timeout_ns, rounds, seed, memory, stall_ns;
 	uint32_t memory_percent; /* 0: `memory` holds, if given */
-	uint32_t epoch;
+	uint32_t epoch, meet_percent;
 	unsigned int crews; /* 0: auto */
 	struct job_pool pool[PLAN_MAX_POOLS];
 	unsigned int npools;

@@ -134,6 +134,22 @@ static int set_epoch(struct job *j, void *section, const char *value)
 	return r;
 }
 
+static int set_meet(struct job *j, void *section, const char *value)
+{
+	size_t len = strlen(value);
+	char number[8];
+	uint64_t v;
+
+	if (len < 2 || len > 4 || value[len - 1] != '%')
+		return job_wrong(j, "meet: \"%.40s\" is not within 0%% and 100%%", value);
+	memcpy(number, value, len - 1);
+	number[len - 1] = '\0';
+	if (number_parse(number, &v) < 0 || v > 100)
+		return job_wrong(j, "meet: \"%.40s\" is not within 0%% and 100%%", value);
+	((struct job_global *)section)->meet_percent = (uint32_t)v;
+	return 0;
+}
+
 static int set_stall(struct job *j, void *section, const char *value)
 {
 	struct job_global *g = section;
@@ -511,6 +527,11 @@ const struct job_option job_options[] = {
 		"most that all slots and the pools asked for may take; N% is of what is available",
 		false, set_memory},
 	{G, "epoch", "N", "64", "rounds between two renewals of all slots", false, set_epoch},
+	{G, "meet", "N%", "50%",
+		"rounds in which lanes wait for each other before an op and aim at each other's "
+		"ops; "
+		"the others run theirs back to back",
+		false, set_meet},
 	{G, "stall", "TIME", "60s", "a lane longer in one op is stuck", false, set_stall},
 	{G, "hugepages", "SIZE:N, SIZE:N/node or SIZE:auto ...", "the pools as they are",
 		"huge pages wanted in the pools: of the machine, of each node with memory, or "

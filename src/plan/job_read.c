@@ -454,6 +454,7 @@ int job_read(struct job *j, const char *file, const char *text, size_t len)
 
 	j->global = (struct job_global){.stall_ns = 60000000000ULL,
 		.epoch = 64,
+		.meet_percent = 50,
 		.oracles = UINT64_MAX,
 		.slice_ns = 10000000000ULL};
 	j->lane = calloc(JOB_MAX_LANES, sizeof(*j->lane));

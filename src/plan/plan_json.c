@@ -56,10 +56,10 @@ static json_t *lane_json(const struct plan *p, const struct plan_lane *l)
 
 	for (unsigned int i = 0; i < l->nops; i++)
 		json_array_append_new(ops, op_json(p, l, &l->op[i]));
-	return json_pack("{s:s, s:i, s:i, s:o, s:b, s:i, s:i, s:b, s:o}", "name", l->name,
+	return json_pack("{s:s, s:i, s:i, s:o, s:b, s:i, s:i, s:b, s:b, s:o}", "name", l->name,
 		"process", l->proc, "cpu", l->cpu, "slots", slot_names(p, l->slots), "sequence",
 		l->sequence, "depth", (int)l->depth, "offset_ns", (int)l->max_offset_ns,
-		"exact_offset", l->exact_offset, "ops", ops);
+		"exact_offset", l->exact_offset, "timed", l->timed, "ops", ops);
 }
 
 static json_t *crews_json(const struct plan *p)
@@ -147,13 +147,15 @@ static json_t *turns_json(const struct plan *p)
 
 json_t *plan_json(const struct plan *p)
 {
-	return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:i, s:o, s:s, s:i, s:i, s:i, s:o, s:o, "
-			 "s:o, s:o, s:o, s:I, s:o}",
+	return json_pack(
+		"{s:s, s:o, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:o, s:s, s:i, s:i, s:i, s:o, "
+		"s:o, s:o, s:o, s:o, s:I, s:o}",
 		"job", p->job, "seed", seed_json(p), "timeout_ns", (json_int_t)p->timeout_ns,
 		"rounds", (json_int_t)p->rounds, "memory", (json_int_t)p->memory, "stall_ns",
-		(json_int_t)p->stall_ns, "epoch_rounds", (int)p->epoch_rounds, "allow",
-		allow_json(p), "inject", p->inject, "nodes", (int)p->nnodes, "page_size",
-		(int)p->page_size, "pmd_pages", (int)p->pmd_pages, "slots", slots_json(p), "pools",
-		pools_json(p), "knobs", knobs_json(p), "crews", crews_json(p), "skips",
-		skips_json(p), "slice_ns", (json_int_t)p->slice_ns, "turns", turns_json(p));
+		(json_int_t)p->stall_ns, "epoch_rounds", (int)p->epoch_rounds, "meet_percent",
+		(int)p->meet_percent, "crowded", p->crowded, "allow", allow_json(p), "inject",
+		p->inject, "nodes", (int)p->nnodes, "page_size", (int)p->page_size, "pmd_pages",
+		(int)p->pmd_pages, "slots", slots_json(p), "pools", pools_json(p), "knobs",
+		knobs_json(p), "crews", crews_json(p), "skips", skips_json(p), "slice_ns",
+		(json_int_t)p->slice_ns, "turns", turns_json(p));
 }

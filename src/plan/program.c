@@ -2,12 +2,14 @@
 /*
  * The byte form of a program:
  *
- *	header	flags (1: bit 0 = slots have names), nslots - 1 (1), nlanes - 1 (1)
+ *	header	flags (1: bit 0 = slots have names, bit 1 = ops have timings), nslots - 1 (1), nlanes - 1 (1)
  *	slot	[name: length (1), letters] backing (1), huge (1), maps - 1 and noreserve << 2 (1),
  *		shift (2), size in units - 1 (2), log2 of the huge page size (1), log2 of the
  *		alignment (1)
  *	lane	process (1), start offset in ns (4), nops (1)
- *	op	number (1), its arguments, 1 or 4 bytes by kind
+ *	op	[timing: meet, aim << 3, has delay << 5 (1), delay in ns (4) if it has one; with an aim
+ *		its lane (1), op (1) and phase - AIM_PHASE_MIN (2)]
+ *		number (1), its arguments, 1 or 4 bytes by kind
  *
  * in this order: all slots, all lanes, then the lanes' ops lane by lane. Numbers are
  * little-endian.
@@ -17,7 +19,8 @@
 #include <errno.h>
 #include <string.h>
 
-enum { FLAG_NAMES = 1 };
+enum { FLAG_NAMES = 1, FLAG_TIMINGS = 2 };
+enum { MEET_MASK = 7, AIM_SHIFT = 3, AIM_MASK = 3, HAS_DELAY = 1 << 5 };
 enum { HUGE_LOG_MIN = 14, HUGE_LOG_MAX = 34, ALIGN_LOG_MIN = 20, ALIGN_LOG_MAX = 36 };
 enum { SHIFT_MAX = 8191, SHIFT_MAX_HUGETLB = 511, SIZE_UNITS_MAX = 65536 };
 
@@ -210,6 +213,68 @@ static void encode_slot(struct writer *w, const struct slot_spec *s, bool names)
 	put(w, log2_of(s->align) - ALIGN_LOG_MIN, 1);
 }
 
+/* ---- timings ---- */
+
+static const struct op_timing *timing_of(const struct program_lane *l, unsigned int i)
+{
+	static const struct op_timing none;
+
+	return l->timed >> i & 1 ? &l->timing[i] : &none;
+}
+
+static bool timing_is_none(const struct op_timing *t)
+{
+	return !t->meet && !t->delay_ns;
+}
+
+static bool timing_equal(const struct op_timing *a, const struct op_timing *b)
+{
+	return a->meet == b->meet && a->aim == b->aim && a->aim_lane == b->aim_lane &&
+	       a->aim_op == b->aim_op && a->aim_phase == b->aim_phase && a->delay_ns == b->delay_ns;
+}
+
+/* An aim needs a meet and finds the delay itself; without an aim its fields are 0. */
+static bool timing_valid(const struct op_timing *t)
+{
+	if (t->meet > PROGRAM_MAX_MEET || t->delay_ns > PROGRAM_MAX_DELAY_NS || t->aim >= AIM_COUNT)
+		return false;
+	if (t->aim == AIM_NONE)
+		return !t->aim_lane && !t->aim_op && !t->aim_phase;
+	return t->meet && !t->delay_ns && t->aim_lane < PROGRAM_MAX_LANES &&
+	       t->aim_op < PROGRAM_MAX_OPS && t->aim_phase >= AIM_PHASE_MIN &&
+	       t->aim_phase <= AIM_PHASE_MAX;
+}
+
+void program_set_timing(struct program_lane *l, unsigned int i, const struct op_timing *t)
+{
+	if (timing_is_none(t)) {
+		l->timed &= ~(1ULL << i);
+		return;
+	}
+	l->timed |= 1ULL << i;
+	l->timing[i] = *t;
+}
+
+static bool has_timings(const struct program *p)
+{
+	for (unsigned int i = 0; i < p->nlanes; i++)
+		if (p->lane[i].timed)
+			return true;
+	return false;
+}
+
+static void encode_timing(struct writer *w, const struct op_timing *t)
+{
+	put(w, t->meet | (uint32_t)t->aim << AIM_SHIFT | (t->delay_ns ? HAS_DELAY : 0), 1);
+	if (t->delay_ns)
+		put(w, t->delay_ns, 4);
+	if (t->aim == AIM_NONE)
+		return;
+	put(w, t->aim_lane, 1);
+	put(w, t->aim_op, 1);
+	put(w, (uint32_t)(t->aim_phase - AIM_PHASE_MIN), 2);
+}
+
 static void encode_op(struct writer *w, const struct op_call *c)
 {
 	const struct op *op = op_get(c->op);
@@ -238,8 +303,11 @@ static bool lane_valid(const struct program_lane *l)
 	if (l->proc >= PROGRAM_MAX_PROCS || l->offset_ns > PROGRAM_MAX_OFFSET_NS ||
 		l->nops > PROGRAM_MAX_OPS)
 		return false;
+	if (l->nops < PROGRAM_MAX_OPS && l->timed >> l->nops)
+		return false;
 	for (unsigned int i = 0; i < l->nops; i++)
-		if (!op_valid(&l->op[i]))
+		if (!op_valid(&l->op[i]) || !timing_valid(timing_of(l, i)) ||
+			((l->timed >> i & 1) && timing_is_none(&l->timing[i])))
 			return false;
 	return true;
 }
@@ -260,12 +328,13 @@ static bool program_valid(const struct program *p)
 ssize_t program_encode(const struct program *p, unsigned char *buf, size_t size)
 {
 	struct writer w = {buf, size, 0};
-	bool names;
+	bool names, timings;
 
 	if (!program_valid(p))
 		return -EINVAL;
 	names = !names_are_default(p);
-	put(&w, names ? FLAG_NAMES : 0, 1);
+	timings = has_timings(p);
+	put(&w, (names ? FLAG_NAMES : 0) | (timings ? FLAG_TIMINGS : 0), 1);
 	put(&w, p->nslots - 1U, 1);
 	put(&w, p->nlanes - 1U, 1);
 	for (unsigned int i = 0; i < p->nslots; i++)
@@ -276,8 +345,11 @@ ssize_t program_encode(const struct program *p, unsigned char *buf, size_t size)
 		put(&w, p->lane[i].nops, 1);
 	}
 	for (unsigned int i = 0; i < p->nlanes; i++)
-		for (unsigned int j = 0; j < p->lane[i].nops; j++)
+		for (unsigned int j = 0; j < p->lane[i].nops; j++) {
+			if (timings)
+				encode_timing(&w, timing_of(&p->lane[i], j));
 			encode_op(&w, &p->lane[i].op[j]);
+		}
 	return w.len <= size ? (ssize_t)w.len : -ENOSPC;
 }
 
@@ -333,6 +405,24 @@ static void decode_slot(struct reader *r, struct slot_spec *s, bool names)
 		s->align = s->huge_size;
 }
 
+static struct op_timing decode_timing(struct reader *r)
+{
+	uint32_t bits = take(r, 1);
+	struct op_timing t = {.meet = bits & MEET_MASK};
+	uint32_t delay = bits & HAS_DELAY ? take(r, 4) % (PROGRAM_MAX_DELAY_NS + 1) : 0;
+
+	t.aim = t.meet ? (bits >> AIM_SHIFT & AIM_MASK) % AIM_COUNT : AIM_NONE;
+	if (t.aim == AIM_NONE) {
+		t.delay_ns = delay;
+		return t;
+	}
+	t.aim_lane = (uint8_t)(take(r, 1) % PROGRAM_MAX_LANES);
+	t.aim_op = (uint8_t)(take(r, 1) % PROGRAM_MAX_OPS);
+	t.aim_phase =
+		(int16_t)((int)(take(r, 2) % (AIM_PHASE_MAX - AIM_PHASE_MIN + 1)) + AIM_PHASE_MIN);
+	return t;
+}
+
 static void decode_op(struct reader *r, struct op_call *c)
 {
 	const struct op *op;
@@ -348,10 +438,13 @@ static void decode_op(struct reader *r, struct op_call *c)
 void program_decode(struct program *p, const unsigned char *data, size_t len)
 {
 	struct reader r = {data, len, 0};
-	bool names;
+	bool names, timings;
+	uint32_t flags;
 
 	memset(p, 0, sizeof(*p));
-	names = take(&r, 1) & FLAG_NAMES;
+	flags = take(&r, 1);
+	names = flags & FLAG_NAMES;
+	timings = flags & FLAG_TIMINGS;
 	p->nslots = (uint8_t)(take(&r, 1) % SLOT_MAX + 1);
 	p->nlanes = (uint8_t)(take(&r, 1) % PROGRAM_MAX_LANES + 1);
 	for (unsigned int i = 0; i < p->nslots; i++) {
@@ -364,8 +457,14 @@ void program_decode(struct program *p, const unsigned char *data, size_t len)
 		p->lane[i].nops = (uint8_t)(take(&r, 1) % (PROGRAM_MAX_OPS + 1));
 	}
 	for (unsigned int i = 0; i < p->nlanes; i++)
-		for (unsigned int j = 0; j < p->lane[i].nops; j++)
+		for (unsigned int j = 0; j < p->lane[i].nops; j++) {
+			if (timings) {
+				struct op_timing t = decode_timing(&r);
+
+				program_set_timing(&p->lane[i], j, &t);
+			}
 			decode_op(&r, &p->lane[i].op[j]);
+		}
 }
 
 /* ---- comparing ---- */
@@ -390,7 +489,8 @@ static bool lane_equal(const struct program_lane *a, const struct program_lane *
 	if (a->proc != b->proc || a->offset_ns != b->offset_ns || a->nops != b->nops)
 		return false;
 	for (unsigned int i = 0; i < a->nops; i++)
-		if (!op_equal(&a->op[i], &b->op[i]))
+		if (!op_equal(&a->op[i], &b->op[i]) ||
+			!timing_equal(timing_of(a, i), timing_of(b, i)))
 			return false;
 	return true;
 }

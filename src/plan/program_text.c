@@ -6,7 +6,9 @@
  *	slot heap backing=anon size=8M huge=always maps=1 noreserve=0 shift=0 align=2M
  *	lane 0 proc=0 offset=1500ns
  *		touch slot=heap view=0 off=512 pages=64 ...
+ *		meet=1 aim=1.0@500 move_pages slot=heap ...
  *
+ * Timings stand before their op and make it "program 2".
  * Lanes are in order, each followed by its ops. A # begins a comment. Slots are printed by name;
  * one that the program does not have (an executor folds it into those that there are) by number.
  */
@@ -127,6 +129,32 @@ static void print_slot(const struct slot_spec *s, FILE *out)
 	fprintf(out, s->huge_size ? " huge_size=%s\n" : "\n", huge_size);
 }
 
+/* "meet=1 delay=3us " and the like, or nothing. */
+static void add_timing(struct text *t, const struct op_timing *m)
+{
+	char time[32];
+
+	if (m->meet)
+		add(t, "meet=%u ", m->meet);
+	if (m->aim != AIM_NONE)
+		add(t, "%s=%u.%u@%d ", m->aim == AIM_END ? "aim_end" : "aim", m->aim_lane,
+			m->aim_op, m->aim_phase);
+	if (!m->delay_ns)
+		return;
+	number_print_time(m->delay_ns, time, sizeof(time));
+	add(t, "delay=%s ", time);
+}
+
+static void print_timing(const struct program_lane *l, unsigned int i, FILE *out)
+{
+	char text[128] = "";
+	struct text t = {text, sizeof(text), 0};
+
+	if (l->timed >> i & 1)
+		add_timing(&t, &l->timing[i]);
+	fputs(text, out);
+}
+
 static void print_lane(const struct program *p, unsigned int n, FILE *out)
 {
 	const struct program_lane *l = &p->lane[n];
@@ -136,13 +164,19 @@ static void print_lane(const struct program *p, unsigned int n, FILE *out)
 	fprintf(out, "lane %u proc=%u offset=%s\n", n, l->proc, text);
 	for (unsigned int i = 0; i < l->nops; i++) {
 		print_op(&l->op[i], UINT32_MAX, p->slot, p->nslots, text, sizeof(text));
-		fprintf(out, "\t%s\n", text);
+		fputc('\t', out);
+		print_timing(l, i, out);
+		fprintf(out, "%s\n", text);
 	}
 }
 
 int program_print(const struct program *p, FILE *out)
 {
-	fprintf(out, "program 1\n");
+	bool timed = false;
+
+	for (unsigned int i = 0; i < p->nlanes; i++)
+		timed |= p->lane[i].timed != 0;
+	fprintf(out, "program %u\n", timed ? 2U : 1U);
 	for (unsigned int i = 0; i < p->nslots; i++)
 		print_slot(&p->slot[i], out);
 	for (unsigned int i = 0; i < p->nlanes; i++)
@@ -351,6 +385,90 @@ int program_parse_op(const char *text, const struct slot_spec *slot, unsigned in
 	return 0;
 }
 
+/* ---- parsing: a timing ---- */
+
+/* LANE.OP@PHASE */
+static int parse_aim(const char *name, char *text, struct op_timing *t, const struct message *m)
+{
+	char *phase = line_cut(text, '@'), *op = line_cut(text, '.');
+	uint32_t lane = 0, n = 0, v = 0;
+	bool before;
+	int r;
+
+	if (!phase || !op)
+		return wrong(m, "%s is not LANE.OP@PHASE, as in %s=1.0@500", name, name);
+	if (t->aim != AIM_NONE)
+		return wrong(m, "an op has one aim");
+	before = *phase == '-';
+	r = parse_number(name, text, PROGRAM_MAX_LANES - 1, &lane, m);
+	if (r == 0)
+		r = parse_number(name, op, PROGRAM_MAX_OPS - 1, &n, m);
+	if (r == 0)
+		r = parse_number(
+			name, phase + before, before ? -AIM_PHASE_MIN : AIM_PHASE_MAX, &v, m);
+	t->aim = strcmp(name, "aim_end") == 0 ? AIM_END : AIM_START;
+	t->aim_lane = (uint8_t)lane;
+	t->aim_op = (uint8_t)n;
+	t->aim_phase = (int16_t)(before ? -(int)v : (int)v);
+	return r;
+}
+
+/* 1: the word was one of a timing; 0: it is another. */
+static int parse_timing_word(const char *word, struct op_timing *t, const struct message *m)
+{
+	char copy[128], *value;
+	uint32_t v = 0;
+	int r;
+
+	snprintf(copy, sizeof(copy), "%s", word);
+	value = line_cut(copy, '=');
+	if (!value)
+		return 0;
+	if (strcmp(copy, "meet") == 0) {
+		if (t->meet)
+			return wrong(m, "meet is given twice");
+		r = parse_number("meet", value, PROGRAM_MAX_MEET, &v, m);
+		t->meet = (uint8_t)v;
+	} else if (strcmp(copy, "delay") == 0) {
+		if (t->delay_ns)
+			return wrong(m, "delay is given twice");
+		r = parse_time("delay", value, PROGRAM_MAX_DELAY_NS, &t->delay_ns, m);
+	} else if (strcmp(copy, "aim") == 0 || strcmp(copy, "aim_end") == 0) {
+		r = parse_aim(copy, value, t, m);
+	} else {
+		return 0;
+	}
+	return r < 0 ? r : 1;
+}
+
+int program_parse_timing(char **text, struct op_timing *ret, char *err, size_t err_size)
+{
+	const struct message m = {err, err_size};
+	struct op_timing t = {0};
+
+	for (;;) {
+		char *at = *text + strspn(*text, " \t"), word[128];
+		size_t len = strcspn(at, " \t");
+		int r;
+
+		*text = at;
+		if (len >= sizeof(word))
+			break;
+		memcpy(word, at, len);
+		word[len] = '\0';
+		r = parse_timing_word(word, &t, &m);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			break;
+		*text = at + len;
+	}
+	if (t.aim != AIM_NONE && (!t.meet || t.delay_ns))
+		return wrong(&m, "an aim needs a meet, and no delay");
+	*ret = t;
+	return 0;
+}
+
 /* ---- parsing: slots and lanes ---- */
 
 static const char *const slot_keys[] = {
@@ -520,8 +638,9 @@ static int parse_lane(struct program *p, char *cursor, const struct message *m)
 
 static int parse_line(struct program *p, char *line, const struct message *m)
 {
-	char *cursor = line, *word, copy[LINE_MAX_BYTES];
+	char *cursor = line, *word, copy[LINE_MAX_BYTES], *text = copy;
 	struct program_lane *l = p->nlanes ? &p->lane[p->nlanes - 1] : NULL;
+	struct op_timing timing = {0};
 	uint32_t given;
 	int r;
 
@@ -531,9 +650,9 @@ static int parse_line(struct program *p, char *line, const struct message *m)
 		return 0;
 	if (strcmp(word, "program") == 0) {
 		word = line_word(&cursor, "");
-		return word && strcmp(word, "1") == 0
+		return word && (strcmp(word, "1") == 0 || strcmp(word, "2") == 0)
 			       ? 0
-			       : wrong(m, "this is not a program of format 1");
+			       : wrong(m, "this is not a program of format 1 or 2");
 	}
 	if (strcmp(word, "slot") == 0)
 		return parse_slot(p, cursor, m);
@@ -543,9 +662,14 @@ static int parse_line(struct program *p, char *line, const struct message *m)
 		return wrong(m, "\"slot\" or \"lane\" is expected, not \"%.40s\"", word);
 	if (l->nops == PROGRAM_MAX_OPS)
 		return wrong(m, "more than %d ops in a lane", PROGRAM_MAX_OPS);
-	r = program_parse_op(copy, p->slot, p->nslots, &l->op[l->nops], &given, m->buf, m->size);
-	l->nops += r == 0;
-	return r;
+	r = program_parse_timing(&text, &timing, m->buf, m->size);
+	if (r == 0)
+		r = program_parse_op(
+			text, p->slot, p->nslots, &l->op[l->nops], &given, m->buf, m->size);
+	if (r < 0)
+		return r;
+	program_set_timing(l, l->nops++, &timing);
+	return 0;
 }
 
 /* ---- parsing: the whole ---- */

@@ -33,6 +33,7 @@ static void take_global(struct plan *p, const struct job *j)
 		p->timeout_ns = 60000000000ULL;
 	p->stall_ns = g->stall_ns;
 	p->epoch_rounds = g->epoch;
+	p->meet_percent = g->meet_percent;
 	p->oracles = g->oracles;
 	strcpy(p->inject, g->inject);
 	p->memory = j->machine->mem_available / 100 * (g->memory_percent ? g->memory_percent : 25);
@@ -248,6 +249,15 @@ static void count_procs(struct plan *p)
 			p->nprocs = p->crew[i].nprocs;
 }
 
+static bool is_crowded(const struct plan *p, const struct machine *m)
+{
+	unsigned int lanes = 0;
+
+	for (unsigned int i = 0; i < p->ncrews; i++)
+		lanes += p->crew[i].nlanes;
+	return lanes > (unsigned int)m->ncpus;
+}
+
 static int nothing_runs(struct plan *p, struct job *j)
 {
 	job_wrong_at(j, NULL, "%s: nothing can run here; first reason: %s: %s", p->job,
@@ -357,6 +367,7 @@ static int resolve(struct plan *p, struct job *j)
 	if (r == 0)
 		r = fit_memory(p, j);
 	count_procs(p);
+	p->crowded = is_crowded(p, j->machine);
 	return r;
 }
 

@@ -163,6 +163,7 @@ static int write_program(const struct run_result *r, const struct finding_group 
 	if (!f)
 		return -ENOMEM;
 	plan_draw(r->crew[crew]->plan, r->crew[crew]->index, round, p);
+	crew_resolve_aims(r->crew[crew], round, p);
 	fprintf(f, "# crew %u, round %" PRIu64 ", seed %" PRIu64 "\n", crew, round, r->plan->seed);
 	e = program_print(p, f);
 	if (fclose(f) != 0)

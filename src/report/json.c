@@ -147,6 +147,34 @@ static json_t *ops_json(const struct run_result *r)
 	return a;
 }
 
+/* Starts of the second op in the first one's window, or the other way round, by eighths. */
+static json_t *phases_json(const uint64_t phase[PAIR_PHASES])
+{
+	json_t *a = json_array();
+
+	for (unsigned int i = 0; i < PAIR_PHASES; i++)
+		json_array_append_new(a, count(phase[i]));
+	return a;
+}
+
+static json_t *skew_json(const uint64_t n[BUCKETS])
+{
+	uint64_t samples = 0;
+
+	for (unsigned int i = 0; i < BUCKETS; i++)
+		samples += n[i];
+	return json_pack("{s:o, s:o, s:o, s:o}", "samples", count(samples), "p50_ns",
+		count(buckets_quantile(n, 500)), "p90_ns", count(buckets_quantile(n, 900)),
+		"p99_ns", count(buckets_quantile(n, 990)));
+}
+
+static json_t *timing_json(const struct run_totals *t)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "met_rounds", count(t->met_rounds), "meets",
+		count(t->meets), "meets_missed", count(t->meets_missed), "release_skew",
+		skew_json(t->skew), "meet_skew", skew_json(t->meet_skew));
+}
+
 static json_t *overlap_json(const struct run_result *r, const struct run_totals *t)
 {
 	struct op_pair top[TOP_PAIRS];
@@ -156,8 +184,11 @@ static json_t *overlap_json(const struct run_result *r, const struct run_totals 
 
 	for (unsigned int i = 0; i < n; i++)
 		json_array_append_new(
-			pairs, json_pack("{s:[s, s], s:o}", "ops", op_get(top[i].a)->name,
-				       op_get(top[i].b)->name, "count", count(top[i].count)));
+			pairs, json_pack("{s:[s, s], s:o, s:o, s:o, s:o}", "ops",
+				       op_get(top[i].a)->name, op_get(top[i].b)->name, "count",
+				       count(top[i].count), "rounds", count(top[i].rounds),
+				       "second_in_first", phases_json(top[i].phase[0]),
+				       "first_in_second", phases_json(top[i].phase[1])));
 	return json_pack("{s:o, s:o, s:o, s:o}", "ops_seen", count(t->ops_seen), "ops_overlapped",
 		count(t->ops_overlapped), "distinct_pairs", count(distinct), "pairs", pairs);
 }
@@ -246,6 +277,7 @@ static int add_run(json_t *doc, const struct run_result *r)
 	return json_object_set_new(doc, "times", times) ||
 	       json_object_set_new(doc, "totals", totals_json(r, &t)) ||
 	       json_object_set_new(doc, "rates", rates_json(r, &t)) ||
+	       json_object_set_new(doc, "timing", timing_json(&t)) ||
 	       json_object_set_new(doc, "ops", ops_json(r)) ||
 	       json_object_set_new(doc, "overlap", overlap_json(r, &t));
 }

@@ -36,7 +36,8 @@ void print_shell_word(const char *s, FILE *out);
 /* Two ops that ran at the same time, and how often that was seen. */
 struct op_pair {
 	unsigned int a, b; /* a <= b */
-	uint64_t count;
+	uint64_t count, rounds; /* overlaps, and rounds with one */
+	uint64_t phase[2][PAIR_PHASES]; /* see struct op_pair_stat */
 };
 /* The most frequent first; returns how many were filled in. *ret_distinct: pairs ever seen. */
 unsigned int top_pairs(

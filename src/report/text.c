@@ -86,6 +86,18 @@ static unsigned int lanes(const struct run_result *r)
 	return n;
 }
 
+/* How well lanes kept their times: between the first and the last of those that start together. */
+static void print_timing(const struct run_totals *t, FILE *out)
+{
+	fprintf(out, "          lanes apart at release: p50 %" PRIu64 " ns, p99 %" PRIu64 " ns",
+		buckets_quantile(t->skew, 500), buckets_quantile(t->skew, 990));
+	if (t->meets)
+		fprintf(out, "; at %" PRIu64 " meets: p50 %" PRIu64 " ns, p99 %" PRIu64 " ns",
+			t->meets, buckets_quantile(t->meet_skew, 500),
+			buckets_quantile(t->meet_skew, 990));
+	fputc('\n', out);
+}
+
 static void print_ran(const struct run_result *r, FILE *out)
 {
 	struct run_totals t = run_totals(r);
@@ -101,6 +113,7 @@ static void print_ran(const struct run_result *r, FILE *out)
 		100 * ratio((double)t.ops_overlapped, (double)t.ops_seen),
 		amount_count(t.migrated, n[0]), amount_count(t.split, n[1]),
 		amount_count(t.collapsed, n[2]));
+	print_timing(&t, out);
 	fprintf(out, "checked   %s cells while ops ran, %s between rounds\n",
 		amount_count(t.checks, n[3]), amount_count(t.swept, n[4]));
 	if (t.evidence_lost)

@@ -29,6 +29,12 @@ static uint64_t add_lane(struct run_totals *t, const struct lane_ctl *l)
 	return load(&l->skew_ns);
 }
 
+static void add_histogram(uint64_t sum[BUCKETS], const struct histogram *h)
+{
+	for (unsigned int i = 0; i < BUCKETS; i++)
+		sum[i] += atomic_load_explicit(&h->n[i], memory_order_relaxed);
+}
+
 struct run_totals run_totals(const struct run_result *r)
 {
 	struct run_totals t = {.split = r->splits_now - r->splits_before};
@@ -41,6 +47,11 @@ struct run_totals run_totals(const struct run_result *r)
 		t.rounds += rounds;
 		t.ops_seen += load(&c->ops_seen);
 		t.ops_overlapped += load(&c->ops_overlapped);
+		t.met_rounds += load(&c->met_rounds);
+		t.meets += load(&c->meets);
+		t.meets_missed += load(&c->meets_missed);
+		add_histogram(t.skew, &c->skew);
+		add_histogram(t.meet_skew, &c->meet_skew);
 		for (unsigned int l = 0; l < c->nlanes; l++)
 			skew += (double)add_lane(&t, &c->lane[l]);
 		releases += (double)rounds * c->nlanes;
@@ -90,13 +101,22 @@ struct op_totals op_totals(const struct run_result *r, unsigned int op)
 	return t;
 }
 
-static uint64_t pair_count(const struct run_result *r, unsigned int a, unsigned int b)
+static struct op_pair sum_pair(const struct run_result *r, unsigned int a, unsigned int b)
 {
-	uint64_t n = 0;
+	struct op_pair sum = {.a = a, .b = b};
 
-	for (unsigned int i = 0; i < r->ncrews; i++)
-		n += atomic_load_explicit(&r->crew[i]->ctl->pair[a][b], memory_order_relaxed);
-	return n;
+	for (unsigned int i = 0; i < r->ncrews; i++) {
+		const struct op_pair_stat *p = &r->crew[i]->ctl->pair[a][b];
+
+		if (!pair_is_seen(r->crew[i]->ctl, a, b))
+			continue; /* and its memory stays untouched */
+		sum.count += atomic_load_explicit(&p->count, memory_order_relaxed);
+		sum.rounds += atomic_load_explicit(&p->rounds, memory_order_relaxed);
+		for (unsigned int k = 0; k < 2 * PAIR_PHASES; k++)
+			sum.phase[k / PAIR_PHASES][k % PAIR_PHASES] += atomic_load_explicit(
+				&p->phase[k / PAIR_PHASES][k % PAIR_PHASES], memory_order_relaxed);
+	}
+	return sum;
 }
 
 static void insert_pair(struct op_pair top[TOP_PAIRS], unsigned int *n, struct op_pair p)
@@ -121,8 +141,11 @@ unsigned int top_pairs(
 
 	for (unsigned int a = 0; r->crew && a < OP_NUMBERS; a++) {
 		for (unsigned int b = a; op_get(a) && b < OP_NUMBERS; b++) {
-			struct op_pair p = {a, b, op_get(b) ? pair_count(r, a, b) : 0};
+			struct op_pair p;
 
+			if (!op_get(b))
+				continue;
+			p = sum_pair(r, a, b);
 			if (!p.count)
 				continue;
 			distinct++;

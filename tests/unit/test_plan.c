@@ -690,11 +690,102 @@ static void lanes_meet_on_one_huge_page_in_three_rounds_of_four(void **state)
 	static struct program g;
 	unsigned int met = 0;
 
+	p->meet_percent = 0; /* else those that meet have a focus as well */
 	for (uint64_t round = 0; round < 1000; round++) {
 		plan_draw(p, 0, round, &g);
 		met += round_meets(&g);
 	}
 	assert_in_range(met, 700, 850);
+	plan_free(p);
+}
+
+/* How many lanes have an op of the meet; all aims point at an op of it. */
+static unsigned int count_meet(const struct program *g, unsigned int meet)
+{
+	unsigned int lanes = 0;
+
+	for (unsigned int l = 0; l < g->nlanes; l++) {
+		for (unsigned int i = 0; i < g->lane[l].nops; i++) {
+			const struct op_timing *t = &g->lane[l].timing[i], *at;
+
+			if (!(g->lane[l].timed >> i & 1) || t->meet != meet)
+				continue;
+			lanes++;
+			if (t->aim == AIM_NONE)
+				continue;
+			at = &g->lane[t->aim_lane].timing[t->aim_op];
+			assert_int_not_equal(t->aim_lane, l);
+			assert_true(g->lane[t->aim_lane].timed >> t->aim_op & 1);
+			assert_int_equal(at->meet, meet);
+			assert_int_equal(at->aim, AIM_NONE);
+		}
+	}
+	return lanes;
+}
+
+static void meetings_are_of_two_or_more_lanes_and_come_in_order(void **state)
+{
+	struct plan *p = load(TWO_SLOTS "[lane l]\ncount = 3\ndepth = 5\nops = touch hammer\n");
+	static unsigned char bytes[PROGRAM_MAX_BYTES];
+	unsigned int met = 0, most = 0, early = 0, late = 0;
+	static struct program g;
+
+	p->crowded = false;
+	for (uint64_t round = 0; round < 1000; round++) {
+		plan_draw(p, 0, round, &g);
+		assert_true(program_encode(&g, bytes, sizeof(bytes)) > 0);
+		met += count_meet(&g, 1) != 0;
+		for (unsigned int k = 1; k <= PROGRAM_MAX_MEET && count_meet(&g, k); k++) {
+			assert_in_range(count_meet(&g, k), 2, 3);
+			most = k > most ? k : most;
+		}
+		for (unsigned int l = 0; l < 3; l++)
+			for (unsigned int i = 0, last = 0; i < 5; i++) {
+				const struct op_timing *t = &g.lane[l].timing[i];
+
+				if (!(g.lane[l].timed >> i & 1))
+					continue;
+				assert_int_equal(t->meet, last + 1);
+				last = t->meet;
+				early += t->aim != AIM_NONE && t->aim_phase < 0;
+				late += t->aim != AIM_NONE && t->aim_phase > 1000;
+			}
+	}
+	assert_in_range(met, 450, 550);
+	assert_int_equal(most, 4);
+	assert_true(early > 50 && late > 50);
+	plan_free(p);
+}
+
+static void where_cpus_are_few_the_others_keep_away_from_those_that_meet(void **state)
+{
+	struct plan *p = load(TWO_SLOTS "[lane l]\ncount = 4\ncpus = node:even\nops = touch\n");
+	static struct program g;
+
+	p->crowded = true;
+	for (uint64_t round = 0; round < 200; round++) {
+		unsigned int running = 0;
+
+		plan_draw(p, 0, round, &g);
+		for (unsigned int l = 0; l < 4; l++)
+			running += g.lane[l].nops > 0;
+		assert_int_equal(running, count_meet(&g, 1) ? 2 : 4);
+	}
+	plan_free(p);
+}
+
+static void a_fixed_sequence_may_have_its_own_timings(void **state)
+{
+	struct plan *p = load(TWO_SLOTS "[lane a]\ndo = touch\ndo = meet=1 touch\n"
+					"[lane b]\ndo = meet=1 aim=0.1@500 touch\n");
+	static struct program g;
+
+	for (uint64_t round = 0; round < 50; round++) {
+		plan_draw(p, 0, round, &g);
+		assert_int_equal(g.lane[0].timed, 2);
+		assert_int_equal(g.lane[1].timed, 1);
+		assert_int_equal(g.lane[1].timing[0].aim_phase, 500);
+	}
 	plan_free(p);
 }
 
@@ -1021,6 +1112,9 @@ int main(void)
 		cmocka_unit_test(what_the_job_fixes_is_never_drawn),
 		cmocka_unit_test(a_fixed_sequence_keeps_its_order),
 		cmocka_unit_test(lanes_meet_on_one_huge_page_in_three_rounds_of_four),
+		cmocka_unit_test(meetings_are_of_two_or_more_lanes_and_come_in_order),
+		cmocka_unit_test(where_cpus_are_few_the_others_keep_away_from_those_that_meet),
+		cmocka_unit_test(a_fixed_sequence_may_have_its_own_timings),
 		cmocka_unit_test(start_offsets_reach_from_nothing_to_the_limit),
 		cmocka_unit_test(a_plan_made_from_a_program_draws_that_program),
 		cmocka_unit_test(a_program_for_smaller_huge_pages_is_fitted),

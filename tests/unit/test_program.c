@@ -105,7 +105,7 @@ static void every_program_fits_the_largest_buffer(void **state)
 
 	for (unsigned int i = 0; i < OP_NUMBERS; i++) {
 		unsigned int nargs = op_get(i) ? op_nargs(op_get(i)) : 0;
-		size_t n = 1;
+		size_t n = 1 + 5; /* number, timing */
 
 		for (unsigned int k = 0; k < nargs; k++) {
 			enum arg_kind kind = op_get(i)->args[k].kind;
@@ -185,6 +185,67 @@ static void arguments_left_out_are_zero_or_the_first_word(void **state)
 		strlen("touch slot=1 view=0 off=512 pages=1"));
 }
 
+static const char timed[] = "program 2\nslot a backing=anon size=2M\nlane 0\n"
+			    "\tdelay=7us touch slot=a pages=1\n\ttouch slot=a pages=2\n"
+			    "\tmeet=2 aim=1.0@-250 touch slot=a pages=3\n"
+			    "lane 1\n\tmeet=2 delay=1500ns touch slot=a pages=4\n"
+			    "lane 2\n\tmeet=2 aim_end=1.0@1100 touch slot=a pages=5\n";
+
+static void assert_timing(const struct op_timing *a, const struct op_timing *b)
+{
+	assert_int_equal(a->meet, b->meet);
+	assert_int_equal(a->aim, b->aim);
+	assert_int_equal(a->aim_lane, b->aim_lane);
+	assert_int_equal(a->aim_op, b->aim_op);
+	assert_int_equal(a->aim_phase, b->aim_phase);
+	assert_int_equal(a->delay_ns, b->delay_ns);
+}
+
+static void timings_survive_text_and_bytes(void **state)
+{
+	const struct op_timing late = {.delay_ns = 7000}, before = {2, AIM_START, 1, 0, -250, 0},
+			       lead = {.meet = 2, .delay_ns = 1500},
+			       end = {2, AIM_END, 1, 0, 1100, 0};
+	char err[256] = "", *text;
+	size_t len;
+	ssize_t n;
+
+	if (program_parse(&first, "t", timed, strlen(timed), err, sizeof(err)) < 0)
+		fail_msg("%s", err);
+	assert_int_equal(first.lane[0].timed, 5);
+	assert_timing(&first.lane[0].timing[0], &late);
+	assert_timing(&first.lane[0].timing[2], &before);
+	assert_timing(&first.lane[1].timing[0], &lead);
+	assert_timing(&first.lane[2].timing[0], &end);
+	n = program_encode(&first, bytes, sizeof(bytes));
+	assert_true(n > 0);
+	check_lossless(bytes, (size_t)n);
+	text = print(&first, &len);
+	assert_non_null(strstr(text, "meet=2 aim=1.0@-250 touch"));
+	assert_int_equal(program_parse(&second, "t", text, len, err, sizeof(err)), 0);
+	assert_true(program_equal(&first, &second));
+	second.lane[0].timing[2].aim_phase++;
+	assert_false(program_equal(&first, &second));
+	free(text);
+}
+
+static void a_timing_without_a_meaning_is_not_encoded(void **state)
+{
+	const struct op_timing wrong[] = {{.meet = 8}, {.delay_ns = PROGRAM_MAX_DELAY_NS + 1},
+		{.meet = 1, .aim = AIM_COUNT}, {.meet = 1, .aim_lane = 1},
+		{.meet = 1, .aim = AIM_END, .delay_ns = 1}, {.delay_ns = 1, .aim = AIM_END},
+		{.meet = 1, .aim = AIM_START, .aim_lane = PROGRAM_MAX_LANES},
+		{.meet = 1, .aim = AIM_START, .aim_phase = AIM_PHASE_MIN - 1}};
+	char err[256];
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(
+			program_parse(&first, "t", timed, strlen(timed), err, sizeof(err)), 0);
+		first.lane[0].timing[0] = wrong[i];
+		assert_int_equal(program_encode(&first, bytes, sizeof(bytes)), -EINVAL);
+	}
+}
+
 static void an_op_prints_like_snprintf(void **state)
 {
 	struct op_call c = {.op = (uint8_t)op_find("touch")};
@@ -204,7 +265,16 @@ struct bad_text {
 static const struct bad_text bad_texts[] = {
 	{"", "t:1: the program has no slot"},
 	{"slot a backing=anon size=2M\n", "t:1: the program has no lane"},
-	{"program 2\n", "t:1: this is not a program of format 1"},
+	{"program 3\n", "t:1: this is not a program of format 1 or 2"},
+	{"slot a backing=anon size=2M\nlane 0\nmeet=8 touch\n", "t:3: meet=8: at most 7"},
+	{"slot a backing=anon size=2M\nlane 0\nmeet=1 meet=1 touch\n", "t:3: meet is given twice"},
+	{"slot a backing=anon size=2M\nlane 0\ndelay=1s touch\n", "t:3: delay=1s: at most 50ms"},
+	{"slot a backing=anon size=2M\nlane 0\naim=1.0@0 touch\n",
+		"t:3: an aim needs a meet, and no delay"},
+	{"slot a backing=anon size=2M\nlane 0\nmeet=1 aim=1@0 touch\n",
+		"t:3: aim is not LANE.OP@PHASE, as in aim=1.0@500"},
+	{"slot a backing=anon size=2M\nlane 0\nmeet=1 aim=1.0@2001 touch\n",
+		"t:3: aim=2001: at most 2000"},
 	{"touch\n", "t:1: \"slot\" or \"lane\" is expected, not \"touch\""},
 	{"slot a backing=anon size=2M\nslot a backing=anon size=2M\n", "t:2: a second slot a"},
 	{"slot a backing=anom size=2M\n",
@@ -269,6 +339,8 @@ int main(void)
 		cmocka_unit_test(an_invalid_program_is_not_encoded),
 		cmocka_unit_test(names_that_clash_become_different),
 		cmocka_unit_test(arguments_left_out_are_zero_or_the_first_word),
+		cmocka_unit_test(timings_survive_text_and_bytes),
+		cmocka_unit_test(a_timing_without_a_meaning_is_not_encoded),
 		cmocka_unit_test(an_op_prints_like_snprintf),
 		cmocka_unit_test(every_mistake_in_text_is_told_with_its_place),
 		cmocka_unit_test(a_nul_byte_is_no_text),

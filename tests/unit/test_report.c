@@ -257,6 +257,14 @@ static void errors_of_an_op_are_summed_over_lanes(void **state)
 	json_decref(doc);
 }
 
+static void see_pair(struct crew_ctl *ctl, unsigned int a, unsigned int b, uint32_t count)
+{
+	ctl->pair[a][b].count = count;
+	ctl->pair[a][b].rounds = count / 2;
+	ctl->pair[a][b].phase[1][7] = count;
+	ctl->pair_seen[a][b / 64] |= 1ULL << b % 64;
+}
+
 static void the_most_frequent_pairs_come_first(void **state)
 {
 	struct fixture *f = *state;
@@ -266,11 +274,13 @@ static void the_most_frequent_pairs_come_first(void **state)
 
 	for (unsigned int a = 0; a < 12; a++)
 		for (unsigned int b = a; b < 12; b++)
-			f->crew.ctl->pair[a][b] = a * 100 + b + 1;
+			see_pair(f->crew.ctl, a, b, a * 100 + b + 1);
 	n = top_pairs(&f->r, top, &distinct);
 	assert_int_equal(distinct, 12 * 13 / 2);
 	assert_int_equal(n, TOP_PAIRS);
 	assert_int_equal(top[0].count, 11 * 100 + 11 + 1);
+	assert_int_equal(top[0].rounds, (11 * 100 + 11 + 1) / 2);
+	assert_int_equal(top[0].phase[1][7], 11 * 100 + 11 + 1);
 	for (unsigned int i = 1; i < n; i++)
 		assert_true(top[i].count < top[i - 1].count);
 }

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "exec/model.h"
 #include "mem/arena.h"
 #include "mem/cell.h"
 #include "plan/plan.h"
@@ -50,11 +51,50 @@ struct lane_ctl {
 	_Atomic uint64_t round;
 	_Atomic uint64_t ops, migrated, collapsed, touched, checks, zeros, segv, bus, swept;
 	_Atomic uint64_t skew_ns; /* released that much after its own deadline, sum */
+	_Atomic uint64_t late; /* the same of the last round, in ticks; LANE_ABSENT: it had no op */
+	_Atomic uint32_t meets; /* bit mask of those in the program of the round to come */
 	struct record record[PROGRAM_MAX_OPS];
 	_Atomic uint32_t nrecords;
 	struct op_stat stat[OP_NUMBERS];
 	struct evidence_ring ring;
 } __attribute__((aligned(64)));
+
+#define LANE_ABSENT UINT64_MAX
+
+/* What a lane brings to a meet. */
+struct meet_part {
+	struct model_key key;
+	struct op_timing timing;
+	uint8_t op; /* index in its program */
+};
+
+/* A meet of the round in progress. */
+struct meet {
+	_Atomic uint32_t lanes, in; /* bit masks: who is to come, who has */
+	_Atomic uint32_t open; /* 1: all are there, or are not waited for; futex word */
+	_Atomic uint32_t sleepers;
+	/* Written by a lane before it sets its bit of `in`; due[] by the last one before it opens. */
+	struct meet_part part[PROGRAM_MAX_LANES];
+	uint64_t due[PROGRAM_MAX_LANES]; /* ticks */
+	uint64_t late[PROGRAM_MAX_LANES]; /* started that much after it, ticks; LANE_ABSENT */
+};
+
+/* What the aims of a meet came to; kept for a while, for programs that found something. */
+struct resolved {
+	_Atomic uint64_t key; /* round << 3 | meet; 0: none */
+	_Atomic uint32_t delay_ns[PROGRAM_MAX_LANES];
+};
+enum { RESOLVED_KEPT = 4096 };
+
+/* Where the starts of overlapping ops lie: in the window of the one that started first. */
+enum { PAIR_PHASES = 8 };
+
+struct op_pair_stat { /* of ops a <= b */
+	_Atomic uint32_t count; /* overlaps */
+	_Atomic uint32_t rounds; /* in which they overlapped */
+	uint64_t last_round; /* + 1 */
+	_Atomic uint32_t phase[2][PAIR_PHASES]; /* [0]: b starts in a's window; [1]: a in b's */
+};
 
 /*
  * An epoch: MAP, then RUN each round, then SWEEP (lanes check their cells), PROBE (a lane of each process checks what the kernel
@@ -92,8 +132,17 @@ struct crew_ctl {
 	char failed_what[128]; /* valid when failed is set */
 	/* Overlap, counted by the last lane to arrive. */
 	_Atomic uint64_t ops_seen, ops_overlapped;
-	_Atomic uint32_t pair[OP_NUMBERS]
-			     [OP_NUMBERS]; /* rounds-wise count of overlapping op pairs, a <= b */
+	_Atomic uint64_t pair_seen[OP_NUMBERS][OP_NUMBERS / 64]; /* bits: pair[][] has something */
+	struct op_pair_stat pair[OP_NUMBERS][OP_NUMBERS]; /* a <= b */
+	/* Timing. */
+	_Atomic uint32_t meets_wanted; /* some lane's program of the round to come has a meet */
+	uint32_t meets_now; /* bit mask of those of the round in progress */
+	uint64_t meet_margin_ns; /* from the last lane's arrival to the first start */
+	struct meet meet[PROGRAM_MAX_MEET];
+	struct resolved resolved[RESOLVED_KEPT];
+	_Atomic uint64_t meets, meets_missed, met_rounds; /* missed: somebody was not waited for */
+	struct histogram skew, meet_skew; /* between the first and the last lane, ns */
+	struct model model;
 	struct lane_ctl lane[PROGRAM_MAX_LANES];
 };
 
@@ -133,6 +182,14 @@ void crew_resume(struct crew *c);
 
 /* SIGKILLs all executors. They are still to be waited for. */
 void crew_kill(struct crew *c);
+
+/* The aims of a round's program become the delays that they came to when it ran, as far as that is still known. */
+void crew_resolve_aims(const struct crew *c, uint64_t round, struct program *p);
+
+static inline bool pair_is_seen(const struct crew_ctl *ctl, unsigned int a, unsigned int b)
+{
+	return atomic_load_explicit(&ctl->pair_seen[a][b / 64], memory_order_relaxed) >> b % 64 & 1;
+}
 
 /* Pids of executors that are up (0: not). */
 pid_t crew_pid(const struct crew *c, unsigned int proc);

@@ -23,6 +23,7 @@ struct plan_op {
 	uint32_t fixed; /* bit i: argument i is fixed, the rest is drawn each round */
 	uint32_t weight; /* of a mix entry */
 	uint64_t upto; /* sum of the weights up to and with this one */
+	struct op_timing timing; /* of a line of a sequence */
 };
 
 struct plan_lane {
@@ -33,6 +34,7 @@ struct plan_lane {
 	bool sequence; /* op[] in this order each round; else depth draws from it by weight */
 	uint32_t depth; /* ops a round, 1..PROGRAM_MAX_OPS */
 	uint32_t max_offset_ns; /* start offset is log-uniform in 0..this */
+	bool timed; /* a line of its sequence has a timing: it gets no others */
 	bool exact_offset; /* true: it is max_offset_ns in each round (a program's lane) */
 	struct plan_op op[PLAN_MAX_MIX];
 	unsigned int nops;
@@ -72,6 +74,9 @@ struct plan {
 	uint64_t memory; /* budget in bytes for all slots */
 	uint64_t stall_ns; /* a lane longer in one op is stuck */
 	uint32_t epoch_rounds; /* rounds between two renewals of the slots */
+	uint32_t
+		meet_percent; /* rounds of a hundred in which lanes meet and aim at each other's ops */
+	bool crowded; /* more lanes than CPUs: of lanes that meet the others keep away */
 	uint32_t allow; /* bit mask of enum hazard */
 	uint32_t nslots;
 	struct slot_spec slot[SLOT_MAX];

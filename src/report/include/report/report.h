@@ -64,6 +64,9 @@ struct run_totals {
 	uint64_t ops, rounds, migrated, split, collapsed, touched, checks, swept, zeros, segv, bus;
 	uint64_t ops_seen, ops_overlapped, evidence_lost;
 	double skew_ns; /* mean per lane and round */
+	uint64_t met_rounds, meets, meets_missed;
+	/* Between the first and the last lane that starts at a round's release, or at a meet. */
+	uint64_t skew[BUCKETS], meet_skew[BUCKETS];
 };
 struct run_totals run_totals(const struct run_result *r);
 
