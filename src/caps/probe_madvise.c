@@ -17,7 +17,7 @@
 #define THP_DIR "/sys/kernel/mm/transparent_hugepage/"
 
 /*
- * In the kernel's headers since 6.1, 5.14, 5.18 and 5.7; the numbers are the same on all architectures
+ * In the kernel's headers since 6.1, 5.14, 5.18, 6.13 and 5.7; the numbers are the same on all architectures
  * built for.
  */
 #ifndef MADV_COLLAPSE
@@ -29,6 +29,9 @@
 #endif
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
+#endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
 #endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -128,6 +131,32 @@ const char *probe_madv_dontneed_locked(struct probe *p)
 {
 	return advice_answer(p, "MADV_DONTNEED_LOCKED", "5.18 and later have it",
 		try_advice(p, MADV_DONTNEED_LOCKED));
+}
+
+const char *probe_wipeonfork(struct probe *p)
+{
+	return advice_answer(
+		p, "MADV_WIPEONFORK", "4.14 and later have it", try_advice(p, MADV_WIPEONFORK));
+}
+
+const char *probe_guard(struct probe *p)
+{
+	return advice_answer(p, "MADV_GUARD_INSTALL", "6.13 and later have it",
+		try_advice(p, MADV_GUARD_INSTALL));
+}
+
+const char *probe_guard_file(struct probe *p)
+{
+	size_t size = p->m->page_size;
+	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int err;
+
+	if (map == MAP_FAILED)
+		return "no memory to try it";
+	err = madvise(map, size, MADV_GUARD_INSTALL) < 0 ? errno : 0;
+	munmap(map, size);
+	return advice_answer(
+		p, "MADV_GUARD_INSTALL on shared memory", "6.15 and later have it", err);
 }
 
 const char *probe_ksm(struct probe *p)

@@ -34,9 +34,9 @@ static inline void bump(_Atomic uint64_t *p, uint64_t n)
 
 /* ---- one op ---- */
 
-/* Restoring ops on the track that had begun; taken before a call, compared after. */
+/* Restoring ops on the tracks that had begun; taken before a call, compared after. */
 struct before {
-	uint32_t hole, bus;
+	uint32_t hole, bus, guard;
 	bool busy;
 };
 
@@ -50,14 +50,21 @@ static struct track *bus_track(struct lane *l, const struct op_span *s)
 	return &space_content(&l->cells.space[s->slot_no], l->env.proc)->bus;
 }
 
+static struct track *guard_track(struct lane *l, const struct op_span *s)
+{
+	return &l->cells.space[s->slot_no].view[l->env.proc][s->view].guard;
+}
+
 static struct before look_before(struct lane *l, const struct op_span *s)
 {
-	const struct track *h = hole_track(l, s), *b = bus_track(l, s);
+	const struct track *h = hole_track(l, s), *b = bus_track(l, s), *g = guard_track(l, s);
 	struct before f = {atomic_load_explicit(&h->restore.b, memory_order_acquire),
-		atomic_load_explicit(&b->restore.b, memory_order_acquire), false};
+		atomic_load_explicit(&b->restore.b, memory_order_acquire),
+		atomic_load_explicit(&g->restore.b, memory_order_acquire), false};
 
 	f.busy = f.hole != atomic_load_explicit(&h->restore.e, memory_order_acquire) ||
-		 f.bus != atomic_load_explicit(&b->restore.e, memory_order_acquire);
+		 f.bus != atomic_load_explicit(&b->restore.e, memory_order_acquire) ||
+		 f.guard != atomic_load_explicit(&g->restore.e, memory_order_acquire);
 	return f;
 }
 
@@ -69,9 +76,10 @@ static uint32_t range_when(struct lane *l, const struct op_call *c, const struct
 	struct space_facts facts = space_facts(sp, l->env.proc, s.view, s.page, s.pages);
 	uint32_t hole = atomic_load_explicit(&hole_track(l, &s)->restore.b, memory_order_acquire);
 	uint32_t bus = atomic_load_explicit(&bus_track(l, &s)->restore.b, memory_order_acquire);
+	uint32_t guard = atomic_load_explicit(&guard_track(l, &s)->restore.b, memory_order_acquire);
 	uint32_t when = facts.split ? WHEN_SPLIT : 0;
 
-	if (facts.hole || f->busy || hole != f->hole)
+	if (facts.hole || f->busy || hole != f->hole || guard != f->guard)
 		when |= WHEN_HOLE;
 	if (facts.truncated || f->busy || bus != f->bus)
 		when |= WHEN_SHORT;

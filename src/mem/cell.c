@@ -106,6 +106,53 @@ static bool child_may_lose(const struct place *p)
 	return p->c->child && backing_is_hugetlb(p->c->slot[p->slot].spec.backing);
 }
 
+void cells_before_fork(struct cells *c, unsigned int slot, uint32_t page, uint32_t pages)
+{
+	struct place p = place_of(c, slot, 0);
+	const struct track *t = &p.content->wipe;
+
+	c->fork.page = page;
+	c->fork.pages = pages;
+	c->fork.restore = atomic_load_explicit(&t->restore.b, memory_order_acquire);
+	if (c->fork.restore != atomic_load_explicit(&t->restore.e, memory_order_acquire))
+		c->fork.restore--; /* one had not ended: as if one had begun since */
+	space_sums(p.sp, t, page, pages, &c->fork.begun, &c->fork.ended);
+}
+
+/* Did nobody who may give children zeroes, or who ends that, come or go since the fork? */
+static bool as_forked(const struct place *p)
+{
+	const struct track *t = &p->content->wipe;
+	uint32_t begun, ended;
+
+	space_sums(p->sp, t, p->c->fork.page, p->c->fork.pages, &begun, &ended);
+	return begun == ended && begun == p->c->fork.begun && ended == p->c->fork.ended &&
+	       atomic_load_explicit(&t->restore.b, memory_order_acquire) == p->c->fork.restore;
+}
+
+/* May this child find zeroes where its parent has data (MADV_WIPEONFORK)? */
+static bool child_may_be_wiped(const struct place *p, uint32_t cell)
+{
+	const struct track *t = &p->content->wipe;
+
+	if (!p->c->child || !track_there(t) || track_begun(p->sp, t, cell) == 0)
+		return false;
+	return !track_ok(p->sp, t, cell) || !as_forked(p);
+}
+
+/* Data in a child that was certain to get none. */
+static void judge_wiped(const struct place *p, uint32_t cell, uint64_t seen)
+{
+	const struct track *t = &p->content->wipe;
+	uint32_t sure;
+
+	if (!track_there(t) || seen == 0)
+		return;
+	sure = atomic_load_explicit(&t->sure[cell], memory_order_acquire);
+	if (sure && sure == p->c->fork.restore + 1 && as_forked(p))
+		report_value(p, EVIDENCE_STALE, p->c->lane, cell, 0, seen);
+}
+
 /* The value of an own cell is not what was expected. Reports it unless legal; returns the gen to expect from now on. */
 static uint32_t judge_own(
 	const struct place *p, uint32_t cell, uint32_t gen, uint32_t ze, uint64_t seen)
@@ -115,7 +162,7 @@ static uint32_t judge_own(
 
 	zeroing = track_begun(p->sp, &p->content->zero, cell) != ze;
 	if (seen == 0) {
-		if (!zeroing && !child_may_lose(p))
+		if (!zeroing && !child_may_lose(p) && !child_may_be_wiped(p, cell))
 			report_value(p, EVIDENCE_ZERO, p->c->lane, cell,
 				expected_value(p, cell, gen), 0);
 		p->c->zeros++;
@@ -135,6 +182,8 @@ static void check_own(const struct place *p, struct cell_shadow *s, uint32_t cel
 {
 	uint32_t gen = atomic_load_explicit(&s->gen, memory_order_relaxed);
 
+	if (__builtin_expect(p->c->child, 0))
+		judge_wiped(p, cell, seen);
 	if (__builtin_expect(seen == expected_value(p, cell, gen), 1))
 		return;
 	gen = judge_own(p, cell, gen, atomic_load_explicit(&s->ze, memory_order_relaxed), seen);
@@ -267,13 +316,15 @@ static void judge_fault(const struct place *p, uint32_t cell, bool write)
 {
 	struct cells *c = p->c;
 	const struct track *hole = &p->view->hole, *ro = &p->view->ro, *bus = &p->content->bus;
+	const struct track *guard = &p->view->guard;
 	struct evidence e;
 	bool legal;
 
 	if (c->sig == SIGSEGV) {
 		c->segv++;
 		legal = !track_ok(p->sp, hole, cell) || (write && !track_ok(p->sp, ro, cell)) ||
-			restored_since(c, hole, c->restore_hole);
+			!track_ok(p->sp, guard, cell) || restored_since(c, hole, c->restore_hole) ||
+			restored_since(c, guard, c->restore_guard);
 	} else {
 		c->bus++;
 		legal = !track_ok(p->sp, bus, cell) || c->slot[p->slot].tight ||
@@ -297,7 +348,9 @@ static void arm(const struct place *p, uintptr_t lo, uintptr_t hi)
 
 	c->restore_hole = restore_begun(&p->view->hole);
 	c->restore_bus = restore_begun(&p->content->bus);
-	c->restore_busy = restore_busy(&p->view->hole) || restore_busy(&p->content->bus);
+	c->restore_guard = restore_begun(&p->view->guard);
+	c->restore_busy = restore_busy(&p->view->hole) || restore_busy(&p->content->bus) ||
+			  restore_busy(&p->view->guard);
 	c->lo = lo;
 	c->hi = hi;
 	c->armed = 1;
@@ -313,7 +366,7 @@ static void disarm(struct cells *c)
 /* ---- accesses that must not succeed ---- */
 
 struct sure {
-	uint32_t hole, ro, bus;
+	uint32_t hole, ro, bus, guard;
 };
 
 static struct sure sure_before(const struct place *p, uint32_t cell)
@@ -322,6 +375,9 @@ static struct sure sure_before(const struct place *p, uint32_t cell)
 		atomic_load_explicit(&p->view->hole.sure[cell], memory_order_acquire),
 		atomic_load_explicit(&p->view->ro.sure[cell], memory_order_acquire),
 		atomic_load_explicit(&p->content->bus.sure[cell], memory_order_acquire),
+		track_there(&p->view->guard)
+			? atomic_load_explicit(&p->view->guard.sure[cell], memory_order_acquire)
+			: 0,
 	};
 }
 
@@ -337,12 +393,15 @@ static void judge_success(const struct place *p, const struct sure *s, uint32_t 
 	struct evidence e;
 	bool wrong = false;
 
-	if (__builtin_expect(!(s->hole | s->bus | (write ? s->ro : 0)), 1) || p->c->child)
+	if (__builtin_expect(!(s->hole | s->bus | s->guard | (write ? s->ro : 0)), 1) ||
+		p->c->child)
 		return;
 	if (s->hole)
 		wrong |= restore_begun_after(&p->view->hole) + 1 == s->hole;
 	if (s->ro && write)
 		wrong |= restore_begun_after(&p->view->ro) + 1 == s->ro;
+	if (s->guard)
+		wrong |= restore_begun_after(&p->view->guard) + 1 == s->guard;
 	if (s->bus)
 		wrong |= restore_begun_after(&p->content->bus) + 1 == s->bus;
 	if (!wrong)

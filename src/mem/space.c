@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
+
 #define add_relaxed(p) atomic_fetch_add_explicit(p, 1, memory_order_acq_rel)
 
 void *space_alloc(struct space_mem *mem, size_t bytes)
@@ -46,6 +48,8 @@ void space_init(struct space *sp, const struct slot *s, unsigned int nprocs, uns
 
 		track_init(&c->zero, sp, mem);
 		track_init(&c->bus, sp, mem);
+		if (s->spec.backing == BACKING_ANON)
+			track_init(&c->wipe, sp, mem);
 		c->stale = space_alloc(mem, sp->nchunks * sizeof(*c->stale));
 		for (unsigned int l = 0; l < nlanes; l++)
 			if (!sp->private || lane_proc[l] == p)
@@ -56,6 +60,8 @@ void space_init(struct space *sp, const struct slot *s, unsigned int nprocs, uns
 			track_init(&sp->view[p][v].hole, sp, mem);
 			track_init(&sp->view[p][v].ro, sp, mem);
 			track_init(&sp->view[p][v].wp, sp, mem);
+			if (!backing_is_hugetlb(s->spec.backing))
+				track_init(&sp->view[p][v].guard, sp, mem);
 		}
 	}
 	if (mem->base)
@@ -65,6 +71,8 @@ void space_init(struct space *sp, const struct slot *s, unsigned int nprocs, uns
 
 static void track_reset(struct track *t, uint32_t chunk, uint32_t first, uint32_t n)
 {
+	if (!track_there(t))
+		return;
 	memset(&t->chunk[chunk], 0, sizeof(*t->chunk));
 	memset(&t->cell[first], 0, n * sizeof(*t->cell));
 	memset((void *)&t->ok[first], 0, n * sizeof(*t->ok));
@@ -75,6 +83,7 @@ static void content_reset(struct content *c, uint32_t chunk, uint32_t first, uin
 {
 	track_reset(&c->zero, chunk, first, n);
 	track_reset(&c->bus, chunk, first, n);
+	track_reset(&c->wipe, chunk, first, n);
 	atomic_store_explicit(&c->stale[chunk], 0, memory_order_relaxed);
 	for (unsigned int l = 0; l < SPACE_MAX_LANES; l++) {
 		struct cell_shadow *s = c->shadow[l];
@@ -111,15 +120,19 @@ void space_reset(struct space *sp)
 				track_reset(&sp->view[p][v].hole, chunk, first, n);
 				track_reset(&sp->view[p][v].ro, chunk, first, n);
 				track_reset(&sp->view[p][v].wp, chunk, first, n);
+				track_reset(&sp->view[p][v].guard, chunk, first, n);
 			}
 		}
 	}
-	for (unsigned int p = 0; p < (sp->private ? sp->nprocs : 1); p++)
+	for (unsigned int p = 0; p < (sp->private ? sp->nprocs : 1); p++) {
 		restore_reset(&sp->content[p].bus);
+		restore_reset(&sp->content[p].wipe);
+	}
 	for (unsigned int p = 0; p < sp->nprocs; p++) {
 		for (unsigned int v = 0; v < sp->nviews; v++) {
 			restore_reset(&sp->view[p][v].hole);
 			restore_reset(&sp->view[p][v].ro);
+			restore_reset(&sp->view[p][v].guard);
 			atomic_store_explicit(&sp->view[p][v].split, 0, memory_order_relaxed);
 		}
 	}
@@ -213,7 +226,7 @@ static void track_sums(
 	const struct space *sp, const struct track *t, struct range r, uint32_t *b, uint32_t *e)
 {
 	*b = *e = 0;
-	if (r.first >= r.last)
+	if (r.first >= r.last || !track_there(t))
 		return;
 	for (uint32_t c = r.first >> sp->chunk_shift; c <= (r.last - 1) >> sp->chunk_shift; c++) {
 		*b += atomic_load_explicit(&t->chunk[c].any.b, memory_order_acquire);
@@ -237,7 +250,7 @@ uint32_t space_chunks(const struct space *sp, uint32_t page, uint32_t pages)
 
 /* ---- effects ---- */
 
-enum { TRACK_ZERO, TRACK_BUS, TRACK_HOLE, TRACK_RO, TRACK_WP };
+enum { TRACK_ZERO, TRACK_BUS, TRACK_HOLE, TRACK_RO, TRACK_WP, TRACK_GUARD, TRACK_WIPE };
 
 /* What each kind of effect means to each track. */
 static const struct {
@@ -250,6 +263,9 @@ static const struct {
 		EFFECT_MAPPED | EFFECT_READABLE, EFFECT_MAPPED | EFFECT_READABLE},
 	[TRACK_RO] = {EFFECT_RO | EFFECT_RO_SURE, EFFECT_RO_SURE, EFFECT_MAPPED, EFFECT_MAPPED},
 	[TRACK_WP] = {EFFECT_WP_LIFT | EFFECT_MAPPED, 0, 0, 0},
+	[TRACK_GUARD] = {EFFECT_GUARD | EFFECT_GUARD_SURE, EFFECT_GUARD_SURE, EFFECT_UNGUARDED,
+		EFFECT_UNGUARDED},
+	[TRACK_WIPE] = {EFFECT_WIPE | EFFECT_WIPE_SURE, EFFECT_WIPE_SURE, EFFECT_KEPT, EFFECT_KEPT},
 };
 
 static struct track *track_of(
@@ -262,6 +278,10 @@ static struct track *track_of(
 		return &space_content(sp, proc)->bus;
 	case TRACK_HOLE:
 		return &sp->view[proc][e->view].hole;
+	case TRACK_GUARD:
+		return &sp->view[proc][e->view].guard;
+	case TRACK_WIPE:
+		return &space_content(sp, proc)->wipe;
 	case TRACK_RO:
 		return &sp->view[proc][e->view].ro;
 	default:
@@ -339,7 +359,7 @@ static void begin_one(
 	for (unsigned int k = 0; k < EFFECT_TRACKS; k++) {
 		struct track *t = track_of(sp, proc, e, k);
 
-		if (!(e->kinds & (track_kinds[k].lose | track_kinds[k].unsure)))
+		if (!(e->kinds & (track_kinds[k].lose | track_kinds[k].unsure)) || !track_there(t))
 			continue;
 		st[k].restore_b = atomic_load_explicit(&t->restore.b, memory_order_acquire);
 		st[k].restore_busy = st[k].restore_b !=
@@ -471,6 +491,8 @@ static void end_one(struct space *sp, unsigned int proc, unsigned int lane, cons
 		     unsure = e->kinds & track_kinds[k].unsure;
 		struct settle s;
 
+		if (!track_there(t))
+			continue;
 		if (success && e->kinds & track_kinds[k].sure)
 			make_sure(t, &st[k], unsure, inner);
 		if (loses)
@@ -507,27 +529,40 @@ struct space_facts space_facts(
 		.split = atomic_load_explicit(&v->split, memory_order_relaxed) != 0};
 
 	for (uint32_t i = r.first; i < r.last && !(f.hole && f.truncated); i++) {
-		f.hole |= !track_ok(sp, &v->hole, i) || !track_ok(sp, &v->ro, i);
+		f.hole |= !track_ok(sp, &v->hole, i) || !track_ok(sp, &v->ro, i) ||
+			  !track_ok(sp, &v->guard, i);
 		f.truncated |= !track_ok(sp, &c->bus, i);
 	}
 	return f;
+}
+
+void space_sums(const struct space *sp, const struct track *t, uint32_t page, uint32_t pages,
+	uint32_t *ret_begun, uint32_t *ret_ended)
+{
+	struct effect e = {.page = page, .pages = pages};
+
+	track_sums(sp, t, range_outer(sp, &e), ret_begun, ret_ended);
 }
 
 bool space_whole(struct space *sp, unsigned int proc, unsigned int view, uint32_t page,
 	uint32_t pages, uint32_t *ret_seq)
 {
 	struct effect e = {.view = (uint8_t)view, .page = page, .pages = pages};
-	const struct track *hole = &sp->view[proc][view].hole, *ro = &sp->view[proc][view].ro;
-	uint32_t hole_b, hole_e, ro_b, ro_e;
+	const struct view_state *v = &sp->view[proc][view];
+	const struct track *const tracks[] = {
+		&v->hole, &v->ro, &v->guard, &space_content(sp, proc)->wipe};
 	struct range r = range_outer(sp, &e);
+	uint32_t begun, ended;
+	bool quiet = true;
 
-	track_sums(sp, hole, r, &hole_b, &hole_e);
-	track_sums(sp, ro, r, &ro_b, &ro_e);
-	*ret_seq = hole_b + ro_b;
-	if (hole_b != hole_e || ro_b != ro_e)
-		return false;
-	for (uint32_t i = r.first; i < r.last; i++)
-		if (!track_ok(sp, hole, i) || !track_ok(sp, ro, i))
-			return false;
-	return true;
+	*ret_seq = 0;
+	for (unsigned int k = 0; k < ARRAY_SIZE(tracks); k++) {
+		track_sums(sp, tracks[k], r, &begun, &ended);
+		*ret_seq += begun;
+		quiet &= begun == ended;
+	}
+	for (uint32_t i = r.first; i < r.last && quiet; i++)
+		for (unsigned int k = 0; k < ARRAY_SIZE(tracks); k++)
+			quiet &= track_ok(sp, tracks[k], i);
+	return quiet;
 }

@@ -39,8 +39,12 @@ static _Noreturn void child(struct op_env *e, const struct op_call *c)
 
 static long run(struct op_env *e, const struct op_call *c)
 {
+	struct op_span s = op_range(e, c);
 	int status;
-	pid_t pid = _Fork(); /* no handlers, no locks: other threads may hold them */
+	pid_t pid;
+
+	cells_before_fork(e->cells, s.slot_no, s.page, s.pages);
+	pid = _Fork(); /* no handlers, no locks: other threads may hold them */
 
 	if (pid < 0)
 		return -errno;

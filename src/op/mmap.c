@@ -51,7 +51,8 @@ static unsigned int effects_mmap(
 {
 	struct op_span s = op_range(e, c);
 
-	eff[0] = op_effect(&s, EFFECT_HOLE | EFFECT_MAPPED | EFFECT_VMA_SPLIT | zeroes_private(&s));
+	eff[0] = op_effect(&s, EFFECT_HOLE | EFFECT_MAPPED | EFFECT_UNGUARDED | EFFECT_KEPT |
+				       EFFECT_VMA_SPLIT | zeroes_private(&s));
 	return 1 + sized_by_mmap(&s, &eff[1]);
 }
 

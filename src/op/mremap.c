@@ -97,7 +97,7 @@ static bool is_whole(struct op_env *e, const struct op_span *s, uint32_t *ret_se
 
 /*
  * From 6.17 on a move takes several VMAs along, with the gaps between them: only what was whole comes back whole. What comes
- * back also replaces what others have mapped or protected there in the meantime.
+ * back also replaces what others have mapped or protected there in the meantime, with the guards and flags that it had.
  */
 static long run_move(struct op_env *e, const struct op_call *c)
 {
@@ -119,11 +119,13 @@ static long run_move(struct op_env *e, const struct op_call *c)
 		return r;
 	}
 	watch(e, &s, c->arg[ARG_HOLD]);
-	effect_now(e, &fx, &s, kinds | EFFECT_HOLE | EFFECT_RO | EFFECT_MAPPED);
+	whole = whole && own - seq == chunks; /* by our own effects alone */
+	effect_now(e, &fx, &s,
+		kinds | EFFECT_HOLE | EFFECT_RO | EFFECT_MAPPED |
+			(whole ? 0 : EFFECT_GUARD | EFFECT_WIPE));
 	is_whole(e, &s, &back);
 	r = do_mremap(spare, s.len, s.len, MREMAP_MAYMOVE | MREMAP_FIXED, s.addr);
-	whole = whole && own - seq == chunks &&
-		back - own == 2 * chunks; /* by our own effects alone */
+	whole = whole && back - own == 2 * chunks;
 	effect_done(e, &fx, r == 0 && whole);
 	if (r < 0)
 		munmap((void *)spare, s.len);
@@ -182,7 +184,7 @@ static long run_fixed(struct op_env *e, const struct op_call *c)
 	if (c->arg[ARG_POPULATE])
 		madvise((void *)spare, s.len, MADV_POPULATE_WRITE);
 	effect_now(e, &fx, &s,
-		EFFECT_VMA_SPLIT | EFFECT_HOLE | EFFECT_MAPPED |
+		EFFECT_VMA_SPLIT | EFFECT_HOLE | EFFECT_MAPPED | EFFECT_UNGUARDED | EFFECT_KEPT |
 			(is_private(&s) ? EFFECT_ZEROED : 0));
 	r = do_mremap(spare, s.len, s.len, MREMAP_MAYMOVE | MREMAP_FIXED, s.addr);
 	effect_done(e, &fx, r == 0);
@@ -220,8 +222,10 @@ static long run_dontunmap(struct op_env *e, const struct op_call *c)
 	struct effect_run fx;
 	long r;
 
-	effect_now(
-		e, &fx, &s, EFFECT_VMA_SPLIT | EFFECT_WP_LIFT | (is_private(&s) ? EFFECT_ZERO : 0));
+	/* The page tables move, and guards with them; the VMA and its flags stay. */
+	effect_now(e, &fx, &s,
+		EFFECT_VMA_SPLIT | EFFECT_UNGUARDED | EFFECT_WP_LIFT |
+			(is_private(&s) ? EFFECT_ZERO : 0));
 	r = do_mremap(
 		s.addr, s.len, s.len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, spare);
 	effect_done(e, &fx, r == 0);

@@ -73,9 +73,12 @@ static _Noreturn void child(struct op_env *e, const struct op_call *c)
 
 static long run(struct op_env *e, const struct op_call *c)
 {
+	struct op_span s = op_range(e, c);
 	int status;
-	pid_t pid = _Fork();
+	pid_t pid;
 
+	cells_before_fork(e->cells, s.slot_no, s.page, s.pages);
+	pid = _Fork();
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)

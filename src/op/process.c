@@ -166,10 +166,13 @@ static long reap(pid_t pid)
 
 static long run_process_mrelease(struct op_env *e, const struct op_call *c)
 {
+	struct op_span s = op_range(e, c);
 	int status;
-	pid_t pid = _Fork();
+	pid_t pid;
 	long r, end;
 
+	cells_before_fork(e->cells, s.slot_no, s.page, s.pages);
+	pid = _Fork();
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)

@@ -31,6 +31,9 @@
 	X(MADV_PAGEOUT, madv_pageout, "madvise(MADV_COLD and MADV_PAGEOUT)")           \
 	X(MADV_FREE, madv_free, "madvise(MADV_FREE)")                                  \
 	X(MADV_DONTNEED_LOCKED, madv_dontneed_locked, "madvise(MADV_DONTNEED_LOCKED)") \
+	X(WIPEONFORK, wipeonfork, "madvise(MADV_WIPEONFORK)")                          \
+	X(GUARD, guard, "madvise(MADV_GUARD_INSTALL)")                                 \
+	X(GUARD_FILE, guard_file, "madvise(MADV_GUARD_INSTALL) on shared memory")      \
 	X(KSM, ksm, "madvise(MADV_MERGEABLE)")                                         \
 	X(PROCESS_MADVISE, process_madvise, "process_madvise on another process")      \
 	X(PROCESS_MRELEASE, process_mrelease, "process_mrelease")                      \

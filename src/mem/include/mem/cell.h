@@ -63,8 +63,12 @@ struct cells {
 	uintptr_t lo, hi; /* where a fault is expected */
 	int sig, code;
 	uintptr_t fault;
-	uint32_t restore_hole, restore_bus; /* restoring ops begun when the access began */
+	uint32_t restore_hole, restore_bus,
+		restore_guard; /* restoring ops begun when the access began */
 	bool restore_busy; /* one of them had not ended */
+	struct { /* of what children get, when a child was forked: cells_before_fork() */
+		uint32_t page, pages, restore, begun, ended;
+	} fork;
 	/* Loop state that must survive a siglongjmp. */
 	volatile uint32_t cursor, faults;
 	/* Counts for the summary. */
@@ -160,6 +164,9 @@ long cells_guarded(
 
 /* --inject mmu: what a second MMU would read that has missed the last stamp. Again until nothing explains it. */
 bool cells_plant_seen(struct cells *c, unsigned int slot);
+
+/* The op is about to fork a child (cells.child) that will look at these pages: it is judged by what children get at that time. */
+void cells_before_fork(struct cells *c, unsigned int slot, uint32_t page, uint32_t pages);
 
 /* Reports evidence that an op itself came upon (EVIDENCE_FROZEN). */
 void cells_report(struct cells *c, enum evidence_kind kind, unsigned int slot, unsigned int view,

@@ -39,6 +39,19 @@ enum effect_kind {
 	EFFECT_READABLE =
 		1
 		<< 13, /* with success all of the range can be read again (mprotect to read-only) */
+	/* Guard markers in the page tables: they stay whatever mprotect says, and move along. */
+	EFFECT_GUARD =
+		1 << 17, /* accesses may raise SIGSEGV from begin on, until EFFECT_UNGUARDED */
+	EFFECT_GUARD_SURE =
+		1
+		<< 18, /* with success every access must raise SIGSEGV until the next EFFECT_UNGUARDED begins */
+	EFFECT_UNGUARDED = 1 << 19, /* with success no guard is left in the range */
+	/* What forked children get of private memory. */
+	EFFECT_WIPE = 1 << 20, /* children may find zeroes from begin on, until EFFECT_KEPT */
+	EFFECT_WIPE_SURE =
+		1
+		<< 21, /* with success children must find zeroes until the next EFFECT_KEPT begins */
+	EFFECT_KEPT = 1 << 22, /* with success children find what the parent has */
 	/* Bookkeeping of the view or the process, for the errno oracle. */
 	EFFECT_VMA_SPLIT = 1 << 11, /* the range may have become a VMA of its own */
 	EFFECT_LOCKED = 1 << 12, /* VMAs may be locked in memory from now on */

@@ -27,7 +27,7 @@ struct track_chunk { /* one PMD's worth of cells */
 	_Atomic uint32_t settled; /* any.b when all of it was repaired: while equal, it still is */
 };
 
-/* One kind of legality over the cells of a slot or of a view. Whoever is first to begin on a chunk sets its dirty flag. */
+/* One kind of legality over the cells of a slot or of a view; all NULL where it cannot come about. Whoever is first to begin on a chunk sets its dirty flag. */
 struct track {
 	struct track_chunk *chunk; /* [nchunks] */
 	/* [ncells] ops that cover part of the chunk, this cell among it */
@@ -49,6 +49,7 @@ struct cell_shadow { /* what a lane expects in its own cell; written by that lan
 /* The pages of an object; of one executor's private memory for private backings. */
 struct content {
 	struct track zero, bus;
+	struct track wipe; /* private anonymous memory only */
 	_Atomic uint32_t *stale; /* [nchunks] an EFFECT_STALE op ran in this epoch */
 	/* [ncells] each; NULL for lanes of other executors (private backings) */
 	struct cell_shadow *shadow[SPACE_MAX_LANES];
@@ -58,6 +59,8 @@ struct content {
 struct view_state {
 	struct track hole, ro;
 	struct track wp; /* lifts; ok: wp_token() when it was protected, 0: was not */
+
+	struct track guard; /* not on hugetlb */
 	_Atomic uint32_t split; /* ops that may have split VMAs, this epoch */
 };
 
@@ -95,7 +98,7 @@ static inline struct content *space_content(struct space *sp, unsigned int proc)
 /* Forgets all of an epoch. Nothing may run: pages are fresh zeroes and mapped everywhere. */
 void space_reset(struct space *sp);
 
-enum { EFFECT_TRACKS = 5 };
+enum { EFFECT_TRACKS = 7 };
 
 /* What a track was like when an effect began. */
 struct effect_state {
@@ -147,10 +150,17 @@ static inline uint32_t track_ended(const struct space *sp, const struct track *t
 	       atomic_load_explicit(&t->cell[cell].e, memory_order_acquire);
 }
 
+/* False where this kind of legality cannot come about. */
+static inline bool track_there(const struct track *t)
+{
+	return t->chunk != NULL;
+}
+
 /* True if nothing can have taken the cell away since it was last known good. */
 static inline bool track_ok(const struct space *sp, const struct track *t, uint32_t cell)
 {
-	return atomic_load_explicit(&t->ok[cell], memory_order_acquire) == track_begun(sp, t, cell);
+	return !track_there(t) ||
+	       atomic_load_explicit(&t->ok[cell], memory_order_acquire) == track_begun(sp, t, cell);
 }
 
 /*
@@ -173,6 +183,10 @@ static inline bool wp_sure(
 	return __builtin_expect(ok != 0, 0) && ok == wp_token(sp, c, v, cell);
 }
 
+/* Ops begun and ended on a track's chunks of the range: sums that did not change mean that no op came or went. 0 if there is none. */
+void space_sums(const struct space *sp, const struct track *t, uint32_t page, uint32_t pages,
+	uint32_t *ret_begun, uint32_t *ret_ended);
+
 /* What a range may be like now, for the errno oracle: parts unmapped or protected, made of several VMAs, or cut off. */
 struct space_facts {
 	bool hole, split, truncated;
@@ -181,8 +195,9 @@ struct space_facts space_facts(
 	struct space *sp, unsigned int proc, unsigned int view, uint32_t page, uint32_t pages);
 
 /*
- * True if a range of a view is surely mapped read-write all through and nobody is about to change that. *ret_seq: to be compared with
- * a later call's: it grows by one for each chunk and track (hole, ro) that an op which may take it away has begun on.
+ * True if a range of a view is surely mapped read-write all through, without guards and not wiped in children, and nobody is
+ * about to change that. *ret_seq: to be compared with a later call's: it grows by one for each chunk and track (hole, ro, guard,
+ * wipe) that an op which may take it away has begun on.
  */
 bool space_whole(struct space *sp, unsigned int proc, unsigned int view, uint32_t page,
 	uint32_t pages, uint32_t *ret_seq);

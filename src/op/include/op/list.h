@@ -57,6 +57,10 @@
 	X(50, madvise_dontneed_locked) \
 	X(51, madvise_mergeable)       \
 	X(52, madvise_unmergeable)     \
+	X(53, madvise_wipeonfork)      \
+	X(54, madvise_keeponfork)      \
+	X(55, madvise_guard_install)   \
+	X(56, madvise_guard_remove)    \
 	X(57, set_mempolicy_home_node) \
 	X(58, process_madvise)         \
 	X(59, process_mrelease)        \
