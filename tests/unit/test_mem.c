@@ -319,6 +319,104 @@ static void a_write_to_what_is_surely_read_only_must_fault(void **state)
 	assert_int_equal(next_evidence(w), EVIDENCE_NO_FAULT);
 }
 
+/* mprotect gives rights back, and a guard stays. */
+static void a_guard_outlasts_what_repairs_a_hole(void **state)
+{
+	struct world *w = *state;
+
+	mprotect((void *)slot_addr(&w->slot, 0, 70), 4096, PROT_NONE);
+	run_effect(w, EFFECT_GUARD, 70, 1);
+	run_effect(w, EFFECT_MAPPED, 70, 1);
+	touch(w, 0, 70, 1, CELL_RMW);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+	run_effect(w, EFFECT_UNGUARDED, 70, 1);
+	touch(w, 0, 70, 1, CELL_RMW);
+	assert_int_equal(next_evidence(w), EVIDENCE_SEGV);
+}
+
+static void what_is_surely_guarded_must_fault(void **state)
+{
+	struct world *w = *state;
+
+	run_effect(w, EFFECT_GUARD | EFFECT_GUARD_SURE, 72, 1);
+	run_effect(w, EFFECT_MAPPED, 72, 1);
+	touch(w, 0, 72, 1, CELL_READ);
+	assert_int_equal(next_evidence(w), EVIDENCE_NO_FAULT);
+	run_effect(w, EFFECT_UNGUARDED, 73, 1);
+	touch(w, 0, 72, 1, CELL_READ); /* a guard may have been taken away since */
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+}
+
+static void a_guarded_range_is_not_whole(void **state)
+{
+	struct world *w = *state;
+	uint32_t before, after;
+
+	assert_true(space_whole(&w->space, 0, 0, 0, PAGES, &before));
+	run_effect(w, EFFECT_GUARD, 3, 1);
+	assert_false(space_whole(&w->space, 0, 0, 0, PAGES, &after));
+	assert_int_equal(after, before + 1);
+	assert_true(space_facts(&w->space, 0, 0, 3, 1).hole);
+	run_effect(w, EFFECT_UNGUARDED, 3, 1);
+	assert_true(space_whole(&w->space, 0, 0, 0, PAGES, &after));
+}
+
+/* Looks at a page of lane 0 as a child that was forked. */
+static enum evidence_kind look_as_child(struct world *w, uint32_t page)
+{
+	w->lane[0].child = true;
+	touch(w, 0, page, 1, CELL_READ);
+	w->lane[0].child = false;
+	return next_evidence(w);
+}
+
+static enum evidence_kind fork_and_look(struct world *w, uint32_t page)
+{
+	cells_before_fork(&w->lane[0], 0, 0, PAGES);
+	return look_as_child(w, page);
+}
+
+static void a_child_finds_zeroes_only_where_it_may_be_wiped(void **state)
+{
+	struct world *w = *state;
+
+	touch(w, 0, 80, 2, CELL_WRITE);
+	run_effect(w, EFFECT_WIPE, 80, 1);
+	assert_int_equal(fork_and_look(w, 80), EVIDENCE_NONE);
+	*cell(w, 0, 80) = 0;
+	*cell(w, 0, 81) = 0;
+	assert_int_equal(fork_and_look(w, 80), EVIDENCE_NONE);
+	assert_int_equal(fork_and_look(w, 81), EVIDENCE_ZERO);
+	run_effect(w, EFFECT_KEPT, 80, 1);
+	assert_int_equal(fork_and_look(w, 80), EVIDENCE_ZERO);
+}
+
+static void a_child_that_is_surely_wiped_finds_zeroes(void **state)
+{
+	struct world *w = *state;
+
+	touch(w, 0, 80, 1, CELL_WRITE);
+	run_effect(w, EFFECT_WIPE | EFFECT_WIPE_SURE, 80, 1);
+	assert_int_equal(fork_and_look(w, 80), EVIDENCE_STALE);
+	run_effect(w, EFFECT_KEPT, 80, 1);
+	assert_int_equal(fork_and_look(w, 80), EVIDENCE_NONE);
+}
+
+/* What others do once the child is there changes nothing for it: neither way. */
+static void a_child_is_judged_by_the_time_of_its_fork(void **state)
+{
+	struct world *w = *state;
+
+	touch(w, 0, 80, 1, CELL_WRITE);
+	cells_before_fork(&w->lane[0], 0, 0, PAGES);
+	run_effect(w, EFFECT_WIPE | EFFECT_WIPE_SURE, 80, 1);
+	assert_int_equal(look_as_child(w, 80), EVIDENCE_NONE);
+	cells_before_fork(&w->lane[0], 0, 0, PAGES);
+	run_effect(w, EFFECT_KEPT, 80, 1);
+	*cell(w, 0, 80) = 0;
+	assert_int_equal(look_as_child(w, 80), EVIDENCE_NONE);
+}
+
 static void a_failed_op_takes_no_certainty(void **state)
 {
 	struct world *w = *state;
@@ -485,6 +583,12 @@ int main(void)
 		T(read_only_faults_writes_alone),
 		T(what_was_surely_unmapped_must_fault),
 		T(a_write_to_what_is_surely_read_only_must_fault),
+		T(a_guard_outlasts_what_repairs_a_hole),
+		T(what_is_surely_guarded_must_fault),
+		T(a_guarded_range_is_not_whole),
+		T(a_child_finds_zeroes_only_where_it_may_be_wiped),
+		T(a_child_that_is_surely_wiped_finds_zeroes),
+		T(a_child_is_judged_by_the_time_of_its_fork),
 		T(a_failed_op_takes_no_certainty),
 		T(a_reset_forgets_the_epoch),
 		T(a_write_to_what_is_write_protected_must_fault_first),

@@ -593,6 +593,64 @@ static void munmap_part_leaves_something(void **state)
 	}
 }
 
+static uint32_t kinds_of(struct fixture *f, const struct op_call *c)
+{
+	struct effect eff[EFFECTS_MAX];
+	uint32_t kinds = 0;
+
+	for (unsigned int n = effects_of(f, c, eff); n; n--)
+		kinds |= eff[n - 1].kinds;
+	return kinds;
+}
+
+static void guards_are_certain_in_anonymous_memory_alone(void **state)
+{
+	struct fixture f;
+	struct op_call c = call("madvise_guard_install", ANON, 0, 512, 512);
+
+	fixture_init(&f);
+	assert_int_equal(kinds_of(&f, &c) & ~(uint32_t)EFFECT_WP_LIFT,
+		EFFECT_GUARD | EFFECT_GUARD_SURE | EFFECT_ZERO | EFFECT_ZEROED);
+	c.arg[0] = MEMFD;
+	assert_int_equal(kinds_of(&f, &c) & ~(uint32_t)EFFECT_WP_LIFT, EFFECT_GUARD);
+}
+
+/* Only a new mapping or the op made for it takes a guard away, or ends what children get. */
+static void what_a_mapping_carries_ends_with_the_mapping(void **state)
+{
+	static const char *const new_ones[] = {"mmap", "mmap_populate"};
+	static const char *const others[] = {
+		"mprotect", "madvise_dontneed", "munmap_part", "madvise_dofork"};
+	struct fixture f;
+
+	fixture_init(&f);
+	for (size_t i = 0; i < ARRAY_SIZE(new_ones); i++) {
+		struct op_call c = call(new_ones[i], ANON, 0, 0, 512);
+
+		assert_true(kinds_of(&f, &c) & EFFECT_UNGUARDED);
+		assert_true(kinds_of(&f, &c) & EFFECT_KEPT);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		struct op_call c = call(others[i], ANON, 0, 0, 512);
+
+		assert_false(kinds_of(&f, &c) & (EFFECT_UNGUARDED | EFFECT_KEPT));
+	}
+}
+
+static void only_dontneed_to_itself_loses_by_process_madvise(void **state)
+{
+	struct fixture f;
+	struct op_call c = call("process_madvise", ANON, 0, 512, 512);
+
+	fixture_init(&f);
+	for (uint32_t advice = 0; advice < 5; advice++) {
+		const char *word = op_get(c.op)->args[4].words[advice].name;
+
+		c.arg[4] = advice;
+		assert_int_equal(kinds_of(&f, &c) != 0, strcmp(word, "dontneed") == 0);
+	}
+}
+
 /* ---- errnos ---- */
 
 static bool legal(const char *name, int err, uint32_t when)
@@ -1037,6 +1095,9 @@ int main(void)
 		cmocka_unit_test(a_writable_mapping_of_a_hugetlb_file_makes_it_longer),
 		cmocka_unit_test(only_a_shrink_to_half_is_sure_of_sigbus_and_never_on_hugetlb),
 		cmocka_unit_test(munmap_part_leaves_something),
+		cmocka_unit_test(guards_are_certain_in_anonymous_memory_alone),
+		cmocka_unit_test(what_a_mapping_carries_ends_with_the_mapping),
+		cmocka_unit_test(only_dontneed_to_itself_loses_by_process_madvise),
 		cmocka_unit_test(an_errno_is_legal_only_in_its_state),
 		cmocka_unit_test(an_errno_without_a_state_is_always_legal),
 		cmocka_unit_test(errnos_that_no_kernel_gives_are_never_legal),
