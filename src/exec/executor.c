@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "executor.h"
+#include "look.h"
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -184,6 +185,7 @@ static void run_lanes(struct executor *ex)
 
 	open_proc_files(&shared);
 	open_gear(ex, &shared);
+	looks_open(ex, &shared);
 	for (unsigned int l = 0; l < ex->ctl->nlanes; l++) {
 		if (ex->ctl->lane_proc[l] != ex->proc)
 			continue;

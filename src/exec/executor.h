@@ -23,6 +23,8 @@ struct lane {
 	bool first_of_proc;
 };
 
+struct looks;
+
 struct executor {
 	struct crew_ctl *ctl;
 	const struct plan *plan;
@@ -31,6 +33,7 @@ struct executor {
 	uint64_t spin; /* ticks */
 	bool crowded; /* more lanes on the machine than CPUs */
 	bool learns; /* some program has aims: how long ops take is learned */
+	struct looks *looks;
 	struct lane *lane[PROGRAM_MAX_LANES];
 };
 

@@ -3,6 +3,7 @@
 #include "barrier.h"
 #include "meet.h"
 #include "overlap.h"
+#include "look.h"
 #include "base/clock.h"
 #include "base/rng.h"
 #include "mem/tail.h"
@@ -440,7 +441,42 @@ static void phase_probe(struct lane *l)
 	publish_counts(l);
 }
 
-/* Nothing of the slots stays mapped, locked or held in this process. */
+/* Whatever holds pages lets go of them, so that only mappings are left. */
+static void phase_loose(struct lane *l)
+{
+	if (!l->first_of_proc)
+		return;
+	work_begin(l, LANE_RENEWS);
+	for (unsigned int i = 0; i < l->env.ngears; i++)
+		if (l->env.gear[i].gear->end)
+			l->env.gear[i].gear->end(&l->env, l->env.gear[i].state);
+	work_end(l);
+}
+
+static void phase_look(struct lane *l)
+{
+	if (!l->first_of_proc)
+		return;
+	work_begin(l, LANE_PROBES);
+	looks_take(l);
+	work_end(l);
+}
+
+/* One lane of the crew, each epoch another process's. */
+static void phase_try(struct lane *l)
+{
+	struct crew_ctl *ctl = l->ex->ctl;
+
+	if (!l->first_of_proc || atomic_load_explicit(&ctl->round, memory_order_relaxed) /
+						 l->ex->plan->epoch_rounds % ctl->nprocs !=
+					 l->env.proc)
+		return;
+	work_begin(l, LANE_PROBES);
+	looks_try(l);
+	work_end(l);
+}
+
+/* Nothing of the slots stays mapped or locked in this process. */
 static void phase_bare(struct lane *l)
 {
 	struct crew_ctl *ctl = l->ex->ctl;
@@ -448,9 +484,6 @@ static void phase_bare(struct lane *l)
 	if (!l->first_of_proc)
 		return;
 	work_begin(l, LANE_RENEWS);
-	for (unsigned int i = 0; i < l->env.ngears; i++)
-		if (l->env.gear[i].gear->end)
-			l->env.gear[i].gear->end(&l->env, l->env.gear[i].state);
 	munlockall();
 	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
 	for (unsigned int i = 0; i < ctl->nslots; i++) {
@@ -459,6 +492,7 @@ static void phase_bare(struct lane *l)
 		for (unsigned int v = 0; s->present && v < s->nviews; v++)
 			munmap((void *)s->view[v], s->spec.size);
 	}
+	looks_bare(l);
 	work_end(l);
 }
 
@@ -527,6 +561,15 @@ static void decide(void *arg)
 		atomic_store_explicit(&ctl->phase, PHASE_PROBE, memory_order_relaxed);
 		return;
 	case PHASE_PROBE:
+		atomic_store_explicit(&ctl->phase, PHASE_LOOSE, memory_order_relaxed);
+		return;
+	case PHASE_LOOSE:
+		atomic_store_explicit(&ctl->phase, PHASE_LOOK, memory_order_relaxed);
+		return;
+	case PHASE_LOOK:
+		atomic_store_explicit(&ctl->phase, PHASE_TRY, memory_order_relaxed);
+		return;
+	case PHASE_TRY:
 		atomic_store_explicit(&ctl->phase, PHASE_BARE, memory_order_relaxed);
 		return;
 	case PHASE_BARE:
@@ -593,6 +636,15 @@ void *lane_main(void *arg)
 			break;
 		case PHASE_PROBE:
 			phase_probe(l);
+			break;
+		case PHASE_LOOSE:
+			phase_loose(l);
+			break;
+		case PHASE_LOOK:
+			phase_look(l);
+			break;
+		case PHASE_TRY:
+			phase_try(l);
 			break;
 		case PHASE_BARE:
 			phase_bare(l);

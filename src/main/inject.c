@@ -10,7 +10,7 @@
 static const uint64_t stall_ns = 3000000000; /* with --inject progress */
 
 const char *const inject_names[] = {"content", "content-foreign", "content-zero", "fault", "bits",
-	"errno", "mmu", "executor", "progress", "klog", "taint", NULL};
+	"errno", "mmu", "reports", "locks", "executor", "progress", "klog", "taint", NULL};
 
 int inject_check(const struct run_options *o)
 {
@@ -50,6 +50,9 @@ void inject_crews(struct run *r)
 	ctl->inject_fault = inject_has(r, "fault");
 	ctl->inject_mmu = inject_has(r, "mmu");
 	ctl->inject_crash = inject_has(r, "executor");
+	ctl->inject_look = inject_has(r, "reports") ? EVIDENCE_REPORTS
+			   : inject_has(r, "locks") ? EVIDENCE_LOCKS
+						    : EVIDENCE_NONE;
 	ctl->inject_stall = inject_has(r, "progress");
 	if (ctl->inject_stall)
 		for (unsigned int i = 0; i < plan_nparts(r->plan); i++)

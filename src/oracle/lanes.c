@@ -24,6 +24,8 @@ static const enum oracle judge[EVIDENCE_KINDS] = {
 	[EVIDENCE_NO_FAULT] = ORACLE_FAULT,
 	[EVIDENCE_BIT] = ORACLE_BITS,
 	[EVIDENCE_ERRNO] = ORACLE_ERRNO,
+	[EVIDENCE_REPORTS] = ORACLE_REPORTS,
+	[EVIDENCE_LOCKS] = ORACLE_LOCKS,
 	[EVIDENCE_CRASH] = ORACLE_EXECUTOR,
 	[EVIDENCE_MMU] = ORACLE_MMU,
 	[EVIDENCE_DIRTY] = ORACLE_MMU,
@@ -77,15 +79,21 @@ static void print_when(uint32_t when, FILE *f)
 			fprintf(f, " %s", names[i]);
 }
 
+/* The slot it is about, or NULL. */
+static const struct slot *slot_of(const struct crew *c, const struct evidence *e)
+{
+	return e->slot < c->ctl->nslots ? &c->ctl->slot[e->slot] : NULL;
+}
+
 static void print_evidence(const struct crew *c, const struct evidence *e, FILE *f)
 {
-	const struct slot *s = &c->ctl->slot[e->slot];
-	uint32_t grain = c->ctl->space[e->slot].grain_shift;
+	const struct slot *s = slot_of(c, e);
+	uint32_t grain = s ? c->ctl->space[e->slot].grain_shift : 0;
 	char value[128];
 
 	fprintf(f, "%s: lane %u, op %u of its round: %s", evidence_name(e->kind), e->lane,
 		e->op_index, op_name(e->op));
-	if (e->kind != EVIDENCE_CRASH)
+	if (e->kind != EVIDENCE_CRASH && s)
 		fprintf(f, ", slot %s (%s) view %u page %u", s->spec.name,
 			backing_name(s->spec.backing), e->view, e->cell_page);
 	fprintf(f, "\naddress 0x%llx\n", (unsigned long long)e->addr);
@@ -104,6 +112,13 @@ static void print_evidence(const struct crew *c, const struct evidence *e, FILE 
 			"ended %u\n",
 			e->err, sigabbrev_np(e->err), e->code, e->write ? "write" : "read",
 			e->begun, e->ended);
+		break;
+	case EVIDENCE_REPORTS:
+	case EVIDENCE_LOCKS:
+		fprintf(f, "%.*s: expected %llu (0x%llx), seen %llu (0x%llx)\n",
+			(int)sizeof(e->what), e->what, (unsigned long long)e->expected,
+			(unsigned long long)e->expected, (unsigned long long)e->seen,
+			(unsigned long long)e->seen);
 		break;
 	case EVIDENCE_NO_FAULT:
 		fprintf(f, "a %s succeeded\n", e->write ? "write" : "read");
@@ -136,7 +151,8 @@ static void print_evidence(const struct crew *c, const struct evidence *e, FILE 
 
 static void title_of(const struct crew *c, const struct evidence *e, char *buf, size_t size)
 {
-	const char *backing = backing_name(c->ctl->slot[e->slot].spec.backing);
+	const struct slot *s = slot_of(c, e);
+	const char *backing = s ? backing_name(s->spec.backing) : "a process";
 
 	switch (e->kind) {
 	case EVIDENCE_ERRNO:
@@ -150,6 +166,11 @@ static void title_of(const struct crew *c, const struct evidence *e, char *buf, 
 	case EVIDENCE_DIRTY:
 		snprintf(buf, size, "%s: %s has %s on %s", oracle_name(judge[e->kind]), e->what,
 			evidence_name(e->kind), backing);
+		break;
+	case EVIDENCE_REPORTS:
+	case EVIDENCE_LOCKS:
+		snprintf(buf, size, "%s: %.*s on %s", oracle_name(judge[e->kind]),
+			(int)sizeof(e->what), e->what, backing);
 		break;
 	default:
 		snprintf(buf, size, "%s: %s on %s", oracle_name(judge[e->kind]),

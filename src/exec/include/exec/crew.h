@@ -97,10 +97,21 @@ struct op_pair_stat { /* of ops a <= b */
 };
 
 /*
- * An epoch: MAP, then RUN each round, then SWEEP (lanes check their cells), PROBE (a lane of each process checks what the kernel
- * tells about it; nobody touches a slot), BARE (nothing of a slot is mapped or held any more; objects are emptied).
+ * An epoch: MAP, then RUN each round, then SWEEP (lanes check their cells), PROBE (a lane of each process checks what its gear
+ * sees), LOOSE (gear lets go), LOOK (a lane of each process checks what the kernel tells about it; nobody touches a slot), TRY (one
+ * lane alone), BARE (nothing of a slot is mapped or held any more; objects are emptied).
  */
-enum crew_phase { PHASE_MAP, PHASE_RUN, PHASE_SWEEP, PHASE_PROBE, PHASE_BARE, PHASE_END };
+enum crew_phase {
+	PHASE_MAP,
+	PHASE_RUN,
+	PHASE_SWEEP,
+	PHASE_PROBE,
+	PHASE_LOOSE,
+	PHASE_LOOK,
+	PHASE_TRY,
+	PHASE_BARE,
+	PHASE_END
+};
 
 /* A rest: the crew waits, bare, until the supervisor has looked at the machine. */
 enum crew_rest { REST_NONE, REST_WANTED, REST_REACHED };
@@ -110,6 +121,7 @@ struct crew_ctl {
 	unsigned int index, nlanes, nprocs;
 	uint64_t first_round;
 	enum cell_inject inject_cell;
+	enum evidence_kind inject_look; /* a probe sees a figure that is off, once */
 	int inject_errno; /* one op reports this errno, once */
 	/* Injecting: any of those in a lane. */
 	bool inject_stall, inject_crash, inject_fault, inject_mmu, injecting;

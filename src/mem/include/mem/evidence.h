@@ -20,16 +20,21 @@ enum evidence_kind {
 	EVIDENCE_NO_FAULT, /* an access succeeded after the range was unmapped, protected or cut off */
 	EVIDENCE_BIT, /* a page bit was lost: a write went through that had to fault */
 	EVIDENCE_ERRNO, /* an op failed with an errno that its state does not allow */
+	/* What the kernel tells about a process's memory does not fit together, or not what it had promised; see what[]. */
+	EVIDENCE_REPORTS,
+	EVIDENCE_LOCKS, /* the same of the process's counters */
 	EVIDENCE_CRASH, /* a signal outside any slot access; the executor dies of it */
 	EVIDENCE_MMU, /* a second MMU, pin or buffer (what) sees other data than the CPU */
 	EVIDENCE_DIRTY, /* a write through a second MMU (what) is in no dirty log */
 	EVIDENCE_KINDS
 };
 
+enum { EVIDENCE_NO_SLOT = 0xff };
+
 struct evidence {
 	uint8_t kind; /* enum evidence_kind */
 	uint8_t lane, op, op_index;
-	uint8_t slot, view, owner; /* owner: lane of the cell */
+	uint8_t slot, view, owner; /* slot: or EVIDENCE_NO_SLOT; owner: lane of the cell */
 	uint8_t write; /* the access was a write */
 	int32_t err; /* errno; signal number for SEGV, BUS, CRASH */
 	int32_t code; /* si_code; when-mask for ERRNO */

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "look.h"
+#include "base/clock.h"
+#include "lines.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <numaif.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_SIZE = 65536 };
+enum { LOOKS = 6 }; /* a difference that so many looks in a row show is no passing one */
+enum { SHARE = 16 }; /* at most this fraction of the time goes into looking */
+
+static const struct {
+	enum evidence_kind kind;
+	const char *what;
+} checks[LOOK_CHECKS] = {
+#define X(id, evidence, what) {EVIDENCE_##evidence, what},
+	LOOK_LIST(X)
+#undef X
+};
+
+static bool plan_has(const struct executor *ex, const char *op_name)
+{
+	const struct plan_crew *pc = &ex->plan->crew[ex->ctl->index];
+	int number = op_find(op_name);
+
+	for (unsigned int l = 0; number >= 0 && l < pc->nlanes; l++)
+		for (unsigned int k = 0; k < pc->lane[l].nops; k++)
+			if (pc->lane[l].op[k].call.op == number)
+				return true;
+	return false;
+}
+
+static bool has_gear(const struct op_env *e, const char *name)
+{
+	for (unsigned int i = 0; i < e->ngears; i++)
+		if (strcmp(e->gear[i].gear->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* As huge_pmd_share(): a whole PUD of a shared hugetlb mapping on its own border. */
+static bool shares_tables(const struct executor *ex)
+{
+	for (unsigned int i = 0; i < ex->ctl->nslots; i++) {
+		const struct slot *s = &ex->ctl->slot[i];
+
+		if (s->present && s->granule > 1 && !backing_is_private(s->spec.backing) &&
+			s->spec.size >= ex->machine->pud_size)
+			return true;
+	}
+	return false;
+}
+
+void looks_open(struct executor *ex, const struct op_env *e)
+{
+	struct looks *p = calloc(1, sizeof(*p));
+
+	if (p) {
+		p->text = malloc(TEXT_SIZE);
+		for (int i = 0; i < 2; i++)
+			p->pagemap[i] = calloc(OP_SCRATCH_PAGES, sizeof(*p->pagemap[i]));
+	}
+	if (!p || !p->text || !p->pagemap[0] || !p->pagemap[1])
+		executor_fail(ex->ctl, ENOMEM, "memory for looking");
+	p->status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	p->maps_fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	p->kpageflags_fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	if (!caps_missing(CAP_HAS_NUMA))
+		p->move_flags = caps_missing(CAP_HAS_MOVE_ALL) ? MPOL_MF_MOVE : MPOL_MF_MOVE_ALL;
+	p->born = clock_ticks();
+	p->poison = plan_has(ex, "madvise_hwpoison") || plan_has(ex, "madvise_soft_offline");
+	p->mirrored = has_gear(e, "dmirror");
+	p->shared_tables = shares_tables(ex);
+	ex->looks = p;
+}
+
+bool look_slot_of(const struct lane *l, uintptr_t addr, uint8_t *ret_slot, uint8_t *ret_view)
+{
+	for (unsigned int i = 0; i < l->env.nslots; i++) {
+		const struct slot *s = &l->env.slot[i];
+
+		for (unsigned int v = 0; s->present && v < s->nviews; v++) {
+			if (addr < s->view[v] || addr - s->view[v] >= s->spec.size)
+				continue;
+			*ret_slot = (uint8_t)i;
+			*ret_view = (uint8_t)v;
+			return true;
+		}
+	}
+	return false;
+}
+
+int look_smaps(
+	struct lane *l, struct looks *p, void (*each)(void *, const struct smaps_vma *), void *arg)
+{
+	struct smaps_parser parser = {.each = each, .arg = arg};
+	int r = lines_read(l->env.smaps_fd, p->text, TEXT_SIZE, smaps_line, &parser);
+
+	smaps_end(&parser);
+	return r;
+}
+
+void look_report(struct lane *l, enum look_check c, const struct look_case *k)
+{
+	struct evidence e = {.kind = (uint8_t)checks[c].kind,
+		.lane = (uint8_t)l->no,
+		.op = LANE_PROBES,
+		.slot = k->slot,
+		.view = k->view,
+		.round = l->cells.round,
+		.ticks = clock_ticks(),
+		.addr = k->addr,
+		.expected = k->expected,
+		.seen = k->seen};
+
+	snprintf(e.what, sizeof(e.what), "%s%s%s", checks[c].what, k->field ? " " : "",
+		k->field ? k->field : "");
+	if (k->slot != NO_SLOT) {
+		const struct slot *s = &l->env.slot[k->slot];
+
+		e.cell_page = (uint32_t)((k->addr - s->view[k->view]) >> s->page_shift);
+	}
+	evidence_push(&l->ctl->ring, &e);
+}
+
+void look_repeat(struct lane *l, look_fn *fn)
+{
+	uint64_t keep = ~0ULL;
+	struct look look;
+
+	for (int i = 0; i < LOOKS; i++) {
+		if (i)
+			sched_yield();
+		look.bad = 0;
+		fn(l, l->ex->looks, &look);
+		keep &= look.bad;
+		if (!keep)
+			return;
+	}
+	for (unsigned int c = 0; c < LOOK_CHECKS; c++)
+		if (keep >> c & 1)
+			look_report(l, c, &look.first[c]);
+	if (keep >> LOOK_VM_LOCK & 1)
+		l->ex->looks->lck_known = l->ex->looks->lck_off;
+	if (l->no == 0)
+		l->ex->ctl->inject_look = EVIDENCE_NONE;
+}
+
+bool look_injects(struct lane *l, enum evidence_kind kind)
+{
+	return l->no == 0 && l->ex->ctl->inject_look == kind;
+}
+
+void looks_take(struct lane *l)
+{
+	struct looks *p = l->ex->looks;
+	uint64_t start = clock_ticks();
+
+	p->due = p->spent * SHARE <= start - p->born || l->ex->ctl->inject_look;
+	if (!p->due)
+		return;
+	look_repeat(l, look_reports);
+	look_repeat(l, look_counters);
+	p->turn++;
+	p->spent += clock_ticks() - start;
+}
+
+void looks_bare(struct lane *l)
+{
+	struct looks *p = l->ex->looks;
+	uint64_t start = clock_ticks();
+
+	if (!p->due)
+		return;
+	look_repeat(l, look_counters);
+	look_repeat(l, look_bare);
+	p->spent += clock_ticks() - start;
+}
