@@ -444,10 +444,9 @@ static void phase_probe(struct lane *l)
 /* Whatever holds pages lets go of them, so that only mappings are left. */
 static void phase_loose(struct lane *l)
 {
-	if (!l->first_of_proc)
-		return;
 	work_begin(l, LANE_RENEWS);
-	for (unsigned int i = 0; i < l->env.ngears; i++)
+	looks_settle();
+	for (unsigned int i = 0; l->first_of_proc && i < l->env.ngears; i++)
 		if (l->env.gear[i].gear->end)
 			l->env.gear[i].gear->end(&l->env, l->env.gear[i].state);
 	work_end(l);

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { TEXT_SIZE = 65536 };
 enum { LOOKS = 6 }; /* a difference that so many looks in a row show is no passing one */
@@ -44,6 +46,19 @@ static bool has_gear(const struct op_env *e, const char *name)
 	return false;
 }
 
+static bool balances(void)
+{
+	int fd = open("/proc/sys/kernel/numa_balancing", O_RDONLY | O_CLOEXEC);
+	char mode = '0';
+
+	if (fd < 0)
+		return false;
+	if (read(fd, &mode, 1) != 1)
+		mode = '1';
+	close(fd);
+	return mode != '0';
+}
+
 /* As huge_pmd_share(): a whole PUD of a shared hugetlb mapping on its own border. */
 static bool shares_tables(const struct executor *ex)
 {
@@ -76,6 +91,7 @@ void looks_open(struct executor *ex, const struct op_env *e)
 	p->born = clock_ticks();
 	p->poison = plan_has(ex, "madvise_hwpoison") || plan_has(ex, "madvise_soft_offline");
 	p->mirrored = has_gear(e, "dmirror");
+	p->hinted = balances();
 	p->shared_tables = shares_tables(ex);
 	ex->looks = p;
 }
@@ -155,6 +171,18 @@ void look_repeat(struct lane *l, look_fn *fn)
 bool look_injects(struct lane *l, enum evidence_kind kind)
 {
 	return l->no == 0 && l->ex->ctl->inject_look == kind;
+}
+
+/* Kernels before 6.2 count each thread's faults apart until it unmaps something (mm/memory.c, add_mm_rss_vec). */
+void looks_settle(void)
+{
+	size_t size = 4096;
+	char *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return;
+	*page = 1;
+	munmap(page, size);
 }
 
 void looks_take(struct lane *l)

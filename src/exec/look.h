@@ -72,10 +72,14 @@ struct looks {
 	bool due; /* this epoch is looked at */
 	bool poison; /* the plan has ops that leave poisoned pages */
 	bool shared_tables; /* a slot may share page tables: what HugetlbPages counts is then not the process's own */
+	bool hinted; /* NUMA balancing takes the rights of pages away to see who comes */
 	bool mirrored; /* entries of a device mirror may be left */
 };
 
 void looks_open(struct executor *ex, const struct op_env *e);
+
+/* On each lane: what its thread has counted but not handed in yet becomes the process's. */
+void looks_settle(void);
 
 /* On one lane of each process, with gear let go. */
 void looks_take(struct lane *l);

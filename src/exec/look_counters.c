@@ -67,15 +67,16 @@ static void add_vma(void *arg, const struct smaps_vma *v)
 
 /*
  * How far RssAnon and the others may be off, in kB: they are read without their CPUs' shares (percpu_counter, at most its batch a CPU:
- * lib/percpu_counter.c, compute_batch_value) or, in older kernels, without what each thread has not yet handed in (at most 64
- * pages: mm/memory.c, TASK_RSS_EVENTS_THRESH).
+ * lib/percpu_counter.c, compute_batch_value) or, in older kernels, without what threads have not handed in: lanes have
+ * (looks_settle()), others at most a round of their faults, which map up to 16 pages each (mm/memory.c, TASK_RSS_EVENTS_THRESH).
  */
 static uint64_t rss_slack_kb(const struct lane *l, const struct status *s)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	uint64_t n = cpus > 0 ? (uint64_t)cpus : 1, batch = 2 * n > 32 ? 2 * n : 32;
+	uint64_t others = s->v[THREADS] > l->ex->nlanes ? s->v[THREADS] - l->ex->nlanes : 0;
 
-	return (n * batch + 64 * s->v[THREADS]) * (l->ex->machine->page_size >> 10);
+	return (n * batch + 64 * others + 64) * (l->ex->machine->page_size >> 10);
 }
 
 static void far_apart(

@@ -21,7 +21,7 @@ maps = 2
 [lane any]
 count = 4
 processes = 2
-ops = default
+ops = default -mremap_dontunmap
 [lane use]
 count = 2
 ops = touch:6 hammer:4

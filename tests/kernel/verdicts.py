@@ -117,6 +117,16 @@ def a_second_mmu_that_sees_other_data_is_found(box):
 
 
 @case
+def reports_that_disagree_are_found(box):
+    inject(box, "reports", "reports")
+
+
+@case
+def counters_that_disagree_are_found(box):
+    inject(box, "locks", "locks")
+
+
+@case
 def an_executor_that_dies_is_found(box):
     inject(box, "executor", "executor")
 
