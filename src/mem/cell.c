@@ -639,6 +639,30 @@ uint64_t cells_hammer(struct cells *c, unsigned int slot, unsigned int view, uin
 	return done;
 }
 
+/* ---- by a child that lives on ---- */
+
+void cells_check_all(struct cells *c, unsigned int slot, unsigned int view, uint32_t page,
+	uint32_t pages, uint32_t step)
+{
+	struct place p = place_of(c, slot, view);
+	uintptr_t base = c->slot[slot].view[view];
+	uint32_t first, last;
+
+	cell_range(p.sp, page, pages, &first, &last);
+	c->cursor = first;
+	arm(&p, base, base + ((uintptr_t)c->slot[slot].pages << c->slot[slot].page_shift));
+	if (sigsetjmp(c->env, 0)) {
+		c->cursor += step;
+		arm(&p, c->lo, c->hi);
+	}
+	while (c->cursor < last) {
+		for (unsigned int l = 0; l < c->nlanes; l++)
+			check_peer(&p, l, base, c->cursor);
+		c->cursor += step;
+	}
+	disarm(c);
+}
+
 /* ---- moved elsewhere ---- */
 
 void cells_check_at(

@@ -417,6 +417,28 @@ static void a_child_is_judged_by_the_time_of_its_fork(void **state)
 	assert_int_equal(look_as_child(w, 80), EVIDENCE_NONE);
 }
 
+/* As a child that lives on sees shared memory: its lane stamps on, beside it. */
+static void a_lingering_child_must_not_see_less_than_was_published(void **state)
+{
+	struct world *w = *state;
+	uint64_t old;
+
+	touch(w, 0, 85, 1, CELL_WRITE);
+	touch(w, 1, 85, 1, CELL_WRITE);
+	old = *cell(w, 0, 85);
+	touch(w, 0, 85, 1, CELL_WRITE);
+	w->lane[0].child = true;
+	cells_check_all(&w->lane[0], 0, 0, 84, 3, 1);
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+	*cell(w, 0, 85) = old;
+	*cell(w, 1, 85) = 0;
+	cells_check_all(&w->lane[0], 0, 0, 84, 3, 1);
+	assert_int_equal(next_evidence(w), EVIDENCE_STALE);
+	assert_int_equal(next_evidence(w), EVIDENCE_ZERO);
+	cells_check_all(&w->lane[0], 0, 0, 84, 3, 2); /* 85 is left out */
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+}
+
 static void a_failed_op_takes_no_certainty(void **state)
 {
 	struct world *w = *state;
@@ -589,6 +611,7 @@ int main(void)
 		T(a_child_finds_zeroes_only_where_it_may_be_wiped),
 		T(a_child_that_is_surely_wiped_finds_zeroes),
 		T(a_child_is_judged_by_the_time_of_its_fork),
+		T(a_lingering_child_must_not_see_less_than_was_published),
 		T(a_failed_op_takes_no_certainty),
 		T(a_reset_forgets_the_epoch),
 		T(a_write_to_what_is_write_protected_must_fault_first),

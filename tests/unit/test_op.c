@@ -88,6 +88,7 @@ static const struct {
 	{58, "process_madvise"},
 	{59, "process_mrelease"},
 	{60, "mseal"},
+	{63, "fork_linger"},
 };
 
 static void numbers_never_move(void **state)

@@ -165,10 +165,17 @@ long cells_guarded(
 /* --inject mmu: what a second MMU would read that has missed the last stamp. Again until nothing explains it. */
 bool cells_plant_seen(struct cells *c, unsigned int slot);
 
+/*
+ * Checks all lanes' cells of every `step`-th cell of the range, while their owners may be stamping them: in a child that runs beside
+ * its parent. Reads only; faults are not judged.
+ */
+void cells_check_all(struct cells *c, unsigned int slot, unsigned int view, uint32_t page,
+	uint32_t pages, uint32_t step);
+
 /* The op is about to fork a child (cells.child) that will look at these pages: it is judged by what children get at that time. */
 void cells_before_fork(struct cells *c, unsigned int slot, uint32_t page, uint32_t pages);
 
-/* Reports evidence that an op itself came upon (EVIDENCE_FROZEN). */
+/* Reports evidence that an op itself came upon (EVIDENCE_FROZEN, EVIDENCE_CHILD). */
 void cells_report(struct cells *c, enum evidence_kind kind, unsigned int slot, unsigned int view,
 	uint32_t page, uint64_t expected, uint64_t seen);
 

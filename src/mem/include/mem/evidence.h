@@ -12,7 +12,7 @@ enum evidence_kind {
 	EVIDENCE_OLD, /* own cell holds an older generation: a write was lost */
 	EVIDENCE_FOREIGN, /* a cell holds another cell's or no stamp at all */
 	EVIDENCE_ZERO, /* a cell is zero and nothing may have zeroed it */
-	EVIDENCE_CHILD, /* a forked child's private write is visible in the parent */
+	EVIDENCE_CHILD, /* a private write is visible on the other side of a fork */
 	EVIDENCE_STALE, /* old data where a zero is due, or older than what the cell's owner had published */
 	EVIDENCE_FROZEN, /* a page moved elsewhere by mremap still changes through its old address */
 	EVIDENCE_SEGV, /* SIGSEGV where the range was mapped */

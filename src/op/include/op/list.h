@@ -65,6 +65,7 @@
 	X(58, process_madvise)         \
 	X(59, process_mrelease)        \
 	X(60, mseal)                   \
+	X(63, fork_linger)             \
 	X(100, uring_register)         \
 	X(101, uring_unregister)       \
 	X(102, uring_update)           \
