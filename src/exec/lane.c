@@ -2,6 +2,7 @@
 #include "executor.h"
 #include "barrier.h"
 #include "meet.h"
+#include "grant.h"
 #include "overlap.h"
 #include "look.h"
 #include "base/clock.h"
@@ -537,13 +538,17 @@ static bool limit_reached(const struct lane *l)
 					       l->ex->plan->rounds);
 }
 
-static void release_round(struct crew_ctl *ctl)
+static void release_round(struct lane *l)
 {
+	struct crew_ctl *ctl = l->ex->ctl;
+	const struct plan *p = l->ex->plan;
 	uint64_t margin = atomic_load_explicit(&ctl->sleepers, memory_order_relaxed)
 				  ? RELEASE_ASLEEP_NS
 				  : RELEASE_NS;
 
 	meets_open(ctl);
+	grant_wait(ctl, p->seed, p->first_crew + ctl->index,
+		atomic_load_explicit(&ctl->round, memory_order_relaxed));
 	atomic_store_explicit(
 		&ctl->deadline, clock_ticks() + clock_from_ns(margin), memory_order_relaxed);
 	atomic_store_explicit(&ctl->phase, PHASE_RUN, memory_order_relaxed);
@@ -578,7 +583,7 @@ static void decide(void *arg)
 			memory_order_relaxed);
 		return;
 	case PHASE_MAP:
-		release_round(ctl);
+		release_round(l);
 		return;
 	default: /* a round has ended */
 		overlap_count(ctl);
@@ -589,7 +594,7 @@ static void decide(void *arg)
 		if (limit_reached(l) || round % l->ex->plan->epoch_rounds == 0)
 			atomic_store_explicit(&ctl->phase, PHASE_SWEEP, memory_order_relaxed);
 		else
-			release_round(ctl);
+			release_round(l);
 	}
 }
 

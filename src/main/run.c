@@ -3,12 +3,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "exec/flight.h"
 #include "sys/ledger.h"
 #include "sys/vmstat.h"
 
@@ -159,6 +162,30 @@ static void collect_injects(struct run *r)
 
 /* ---- crews ---- */
 
+static void start_recorder(struct run *r)
+{
+	struct flight_about about = {.seed = r->plan->seed};
+	char name[96], full[PATH_MAX];
+	struct utsname u;
+	int e;
+
+	if (uname(&u) == 0) {
+		snprintf(about.kernel, sizeof(about.kernel), "%.63s", u.release);
+		snprintf(about.host, sizeof(about.host), "%.63s", u.nodename);
+	}
+	path_read("/proc/sys/kernel/random/boot_id", about.boot_id, sizeof(about.boot_id));
+	about.boot_id[strcspn(about.boot_id, "\n")] = '\0';
+	snprintf(about.started, sizeof(about.started), "%s", r->result.started);
+	snprintf(about.job, sizeof(about.job), "%s", r->plan->job);
+	snprintf(about.output, sizeof(about.output), "%.511s",
+		realpath(r->result.output, full) ? full : r->result.output);
+	snprintf(name, sizeof(name), "flight-%s-%d", r->result.started, (int)getpid());
+	e = flight_start(r->state, name, &about, r->crew, r->result.ncrews, &r->flight);
+	if (e < 0)
+		log_warn("%s/%s: %s: what runs is not recorded, a crash will not tell", r->state,
+			name, strerror(-e));
+}
+
 static int make_crews(struct run *r)
 {
 	unsigned int n = 0;
@@ -187,6 +214,7 @@ static int make_crews(struct run *r)
 	if (r->plan->nturns)
 		r->turn = plan_turn_of(r->plan, 0);
 	inject_crews(r);
+	start_recorder(r);
 	return run_start_turn(r);
 }
 
@@ -339,6 +367,7 @@ static enum run_exit drive(struct run *r)
 	}
 	r->result.splits_now = run_splits();
 	end_crews(r);
+	flight_end(r->flight);
 	close_oracles(r);
 	if (e < 0)
 		log_error("the run cannot go on: %s", strerror(-e));

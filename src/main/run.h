@@ -50,6 +50,7 @@ struct run {
 	unsigned int turn; /* the part of the plan whose crews run */
 	struct ledger *ledger;
 	struct kmsg *kmsg;
+	struct flight *flight; /* the recorder; NULL: the crews run unrecorded */
 	char state[256];
 	struct slot_places places;
 	char place_path[SLOT_HUGE_COUNT + MACHINE_MAX_HSTATES][320];

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "exec/flight.h"
 
 enum {
 	TICK_MS = 100,
@@ -134,6 +135,11 @@ static void reap(struct watch *w)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (r->flight && pid == flight_pid(r->flight)) {
+			log_warn("the flight recorder ended (is the disk full?): the crews go on "
+				 "unrecorded");
+			flight_lost(r->flight);
+		}
 		for (unsigned int i = 0; i < r->result.ncrews; i++) {
 			if (!crew_reaped(r->crew[i], pid, &proc))
 				continue;

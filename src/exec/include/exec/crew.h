@@ -138,6 +138,12 @@ struct crew_ctl {
 	_Atomic uint32_t sleepers; /* lanes in futex wait on seq */
 	_Atomic bool stop; /* by the supervisor: end after this round */
 	_Atomic uint32_t rest; /* enum crew_rest; futex word */
+	/* Of the flight recorder (exec/flight.h). */
+	struct flight_word *flight; /* NULL: not recorded */
+	_Atomic uint64_t granted; /* rounds below it are on disk and may run */
+	_Atomic uint64_t ask_at; /* the round from which on more are wanted */
+	_Atomic uint32_t grants; /* futex word, +1 for each grant */
+	int pmsg_fd; /* -1: there is none */
 	_Atomic bool locked[PROGRAM_MAX_PROCS]; /* something was mlocked in this epoch */
 	_Atomic pid_t pid[PROGRAM_MAX_PROCS];
 	_Atomic int failed; /* an executor could not set up: errno */
