@@ -542,13 +542,13 @@ static void release_round(struct lane *l)
 {
 	struct crew_ctl *ctl = l->ex->ctl;
 	const struct plan *p = l->ex->plan;
-	uint64_t margin = atomic_load_explicit(&ctl->sleepers, memory_order_relaxed)
-				  ? RELEASE_ASLEEP_NS
-				  : RELEASE_NS;
+	uint64_t margin;
 
 	meets_open(ctl);
 	grant_wait(ctl, p->seed, p->first_crew + ctl->index,
 		atomic_load_explicit(&ctl->round, memory_order_relaxed));
+	margin = atomic_load_explicit(&ctl->sleepers, memory_order_relaxed) ? RELEASE_ASLEEP_NS
+									    : RELEASE_NS;
 	atomic_store_explicit(
 		&ctl->deadline, clock_ticks() + clock_from_ns(margin), memory_order_relaxed);
 	atomic_store_explicit(&ctl->phase, PHASE_RUN, memory_order_relaxed);
