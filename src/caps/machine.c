@@ -125,6 +125,7 @@ void machine_free(struct machine *m)
 	free(m->mem_node);
 	free(m->cpu);
 	free(m->cpu_node);
+	free(m->cpu_core);
 	memset(m, 0, sizeof(*m));
 }
 

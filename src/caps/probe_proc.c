@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 
 #define SPLIT "/sys/kernel/debug/split_huge_pages"
@@ -130,4 +131,18 @@ const char *probe_split_debugfs(struct probe *p)
 	if (err == EINVAL)
 		return "split_huge_pages takes no process id here (5.13 and later do)";
 	return err ? probe_no(p, SPLIT ": %s", strerror(err)) : NULL;
+}
+
+/* Tried on the calling thread, which is put back at once: a container may have the capability and no time for it. */
+const char *probe_fifo(struct probe *p)
+{
+	struct sched_param old, one = {.sched_priority = 1};
+	int policy = sched_getscheduler(0);
+
+	if (policy < 0 || sched_getparam(0, &old) < 0)
+		return probe_no(p, "sched_getscheduler: %s", strerror(errno));
+	if (sched_setscheduler(0, SCHED_FIFO, &one) < 0)
+		return probe_no(p, "SCHED_FIFO: %s", strerror(errno));
+	sched_setscheduler(0, policy, &old);
+	return NULL;
 }

@@ -17,6 +17,7 @@
 #include <sched.h>
 #include <string.h>
 
+#define CPU_DIR "/sys/devices/system/cpu/"
 #define NODE_DIR "/sys/devices/system/node/"
 
 /* CPU ids that the kernel can have at most (64-bit distributions stop at 8192). */
@@ -186,13 +187,28 @@ static void put_nodes(struct machine *m, const struct by_id *b)
 		m->mem_node[m->nmem_nodes++] = m->node[0].id;
 }
 
-static void put_cpus(struct machine *m, const struct by_id *b)
+/* The lowest CPU that shares a core with this one: itself where the kernel does not tell. */
+static int core_of(int cpu, bool *list)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), CPU_DIR "cpu%d/topology/thread_siblings_list", cpu);
+	if (id_list_read(path, list, MACHINE_MAX_CPUS) <= 0)
+		return cpu;
+	for (int i = 0; i < cpu; i++)
+		if (list[i])
+			return i;
+	return cpu;
+}
+
+static void put_cpus(struct machine *m, struct by_id *b)
 {
 	for (int id = 0; id < MACHINE_MAX_CPUS; id++) {
 		if (!b->cpu[id])
 			continue;
 		m->cpu[m->ncpus] = id;
 		m->cpu_node[m->ncpus] = b->cpu_node[id] >= 0 ? b->cpu_node[id] : m->node[0].id;
+		m->cpu_core[m->ncpus] = core_of(id, b->list);
 		m->ncpus++;
 	}
 }
@@ -205,7 +221,8 @@ int topology_probe(struct machine *m)
 	m->mem_node = calloc(MACHINE_MAX_NODES, sizeof(*m->mem_node));
 	m->cpu = calloc(MACHINE_MAX_CPUS, sizeof(*m->cpu));
 	m->cpu_node = calloc(MACHINE_MAX_CPUS, sizeof(*m->cpu_node));
-	if (!b || !m->node || !m->mem_node || !m->cpu || !m->cpu_node)
+	m->cpu_core = calloc(MACHINE_MAX_CPUS, sizeof(*m->cpu_core));
+	if (!b || !m->node || !m->mem_node || !m->cpu || !m->cpu_node || !m->cpu_core)
 		return -ENOMEM;
 	find_nodes(b);
 	find_affinity(b);

@@ -159,7 +159,8 @@ static bool is_crowded(const struct executor *ex)
 	unsigned int lanes = 0;
 
 	for (unsigned int i = 0; i < ex->plan->ncrews; i++)
-		lanes += ex->plan->crew[i].nlanes;
+		for (unsigned int l = 0; l < ex->plan->crew[i].nlanes; l++)
+			lanes += !ex->plan->crew[i].lane[l].preempt;
 	return lanes > (unsigned int)ex->machine->ncpus;
 }
 

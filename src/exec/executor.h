@@ -21,6 +21,7 @@ struct lane {
 	uint32_t met; /* bit mask of the meets that it came to in this round */
 	pthread_t thread;
 	bool first_of_proc;
+	bool preempting; /* it has SCHED_FIFO now */
 };
 
 struct looks;

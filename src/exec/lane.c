@@ -26,6 +26,8 @@ enum { POOL_WAIT_NS = 2000000000 };
 enum { RELEASE_NS = 3000, RELEASE_ASLEEP_NS = 60000 };
 /* Where lanes share CPUs, one that waits gives its CPU away but for the last bit. */
 enum { SPIN_NS = 10000 };
+/* A timer for less is not worth the way. */
+enum { SLEEP_LEAST_NS = 500 };
 
 static inline void bump(_Atomic uint64_t *p, uint64_t n)
 {
@@ -190,10 +192,29 @@ static void inject(struct lane *l, long *r)
 		pause();
 }
 
+/* On the CPU of the lane that it is to preempt: it sleeps, or that lane would get nowhere. */
+static void sleep_until(uint64_t deadline)
+{
+	uint64_t now;
+
+	while ((now = clock_ticks()) < deadline) {
+		uint64_t ns = clock_to_ns(deadline - now);
+		struct timespec ts = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+
+		if (ns < SLEEP_LEAST_NS)
+			return;
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
+	}
+}
+
 static void wait_until(const struct lane *l, uint64_t deadline)
 {
 	uint64_t spin = clock_from_ns(SPIN_NS), now;
 
+	if (l->plan->preempt) {
+		sleep_until(deadline);
+		return;
+	}
 	while ((now = clock_ticks()) < deadline) {
 		if (l->ex->crowded && deadline - now > spin)
 			sched_yield();
@@ -612,6 +633,22 @@ static void pin(const struct lane *l)
 	CPU_FREE(set); /* EINVAL: that CPU went offline; the lane runs where it may */
 }
 
+/*
+ * A lane that preempts has SCHED_FIFO while rounds run and nowhere else: its sweeps and renewals are long. The kernel's own
+ * throttling (sched_rt_runtime_us) bounds what its ops can take.
+ */
+static void set_preempting(struct lane *l, bool on)
+{
+	struct sched_param param = {.sched_priority = on ? 1 : 0};
+
+	if (l->plan->preempt == false || l->preempting == on)
+		return;
+	if (sched_setscheduler(0, (on ? SCHED_FIFO : SCHED_OTHER) | SCHED_RESET_ON_FORK, &param) <
+		0)
+		executor_fail(l->ex->ctl, errno, "SCHED_FIFO for a lane");
+	l->preempting = on;
+}
+
 void *lane_main(void *arg)
 {
 	struct lane *l = arg;
@@ -627,7 +664,9 @@ void *lane_main(void *arg)
 	atomic_store_explicit(&l->ctl->state, LANE_WAITING, memory_order_relaxed);
 	draw(l, ctl->first_round);
 	for (;;) {
-		barrier_arrive(ctl, l->ex->spin, decide, l);
+		barrier_arrive(ctl, l->plan->preempt ? 0 : l->ex->spin, decide, l);
+		set_preempting(
+			l, atomic_load_explicit(&ctl->phase, memory_order_relaxed) == PHASE_RUN);
 		switch (atomic_load_explicit(&ctl->phase, memory_order_relaxed)) {
 		case PHASE_RUN:
 			phase_run(l);

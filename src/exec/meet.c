@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -164,7 +165,10 @@ static void open_meet(struct crew_ctl *ctl, unsigned int k, uint32_t in)
 	bool aims = false;
 	uint64_t release, margin = ctl->meet_margin_ns;
 
-	meet_resolve(&ctl->model, m->part, in, ns);
+	if (ctl->resolver)
+		ctl->resolver(ctl, m, in, ns);
+	else
+		meet_resolve(&ctl->model, m->part, in, ns);
 	for (uint32_t left = in; left; left &= left - 1)
 		aims |= m->part[lowest(left)].timing.aim != AIM_NONE;
 	if (aims)
@@ -180,10 +184,27 @@ static void open_meet(struct crew_ctl *ctl, unsigned int k, uint32_t in)
 		syscall(SYS_futex, &m->open, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
+/* By a lane that must not poll: the others may need its CPU. */
+static bool sleep_open(struct meet *m)
+{
+	struct timespec patience = {0, PATIENCE_NS};
+	bool open;
+
+	/* seq_cst: either open_meet() sees the sleeper, or the sleeper sees that it is open */
+	atomic_fetch_add_explicit(&m->sleepers, 1, memory_order_seq_cst);
+	if (!atomic_load_explicit(&m->open, memory_order_seq_cst))
+		syscall(SYS_futex, &m->open, FUTEX_WAIT, 0, &patience, NULL, 0);
+	open = atomic_load_explicit(&m->open, memory_order_acquire);
+	atomic_fetch_sub_explicit(&m->sleepers, 1, memory_order_seq_cst);
+	return open;
+}
+
 static bool wait_open(struct lane *l, struct meet *m)
 {
 	uint64_t until = clock_ticks() + clock_from_ns(PATIENCE_NS);
 
+	if (l->plan->preempt)
+		return sleep_open(m);
 	while (!atomic_load_explicit(&m->open, memory_order_acquire)) {
 		if (clock_ticks() > until)
 			return false;

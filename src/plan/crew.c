@@ -312,6 +312,19 @@ static int make_ops(struct mix *m)
 	return r < 0 ? r : check_weights(m, nskips);
 }
 
+/* Without the right to it the lane does not run at all: as an ordinary one it would only be in the way. */
+static int check_preempt(struct mix *m)
+{
+	const char *why = caps_missing(CAP_HAS_FIFO);
+	char what[64];
+
+	if (!why)
+		return 0;
+	m->lane->nops = 0;
+	snprintf(what, sizeof(what), "lane %s", m->section->name);
+	return plan_skip(m->plan, what, "%s", why);
+}
+
 /* The lane that all lanes of a section are copies of. */
 static int make_template(
 	struct plan *p, struct job *j, const struct job_lane *l, struct plan_lane *t)
@@ -324,9 +337,12 @@ static int make_template(
 	*m = (struct mix){.job = j, .plan = p, .section = l, .lane = t};
 	t->depth = l->depth;
 	t->max_offset_ns = (uint32_t)l->offset_ns;
+	t->preempt = l->preempt;
 	r = lane_slots(j, l, &t->slots);
 	if (r == 0)
 		r = make_ops(m);
+	if (r == 0 && t->preempt)
+		r = check_preempt(m);
 	if (r == 0 && l->processes && job_key_place(l->at, "lane", "process", NULL))
 		r = job_wrong_at(j, job_key_place(l->at, "lane", "processes", NULL),
 			"process and processes exclude each other");
@@ -384,6 +400,100 @@ static void mark_even(const struct machine *m, const unsigned int *use, bool *ma
 		mark_node(m, best, may);
 }
 
+/* ---- CPUs relative to another lane's ---- */
+
+enum relation { SAME, SMT, NEAR, FAR, RELATIONS };
+static const struct {
+	const char *prefix, *why;
+} relations[RELATIONS] = {
+	[SAME] = {"same:", "the other lane is in another crew or not pinned"},
+	[SMT] = {"smt:", "no other hardware thread of that lane's core"},
+	[NEAR] = {"near:", "no other core on that lane's node"},
+	[FAR] = {"far:", "no CPU on another node than that lane's"},
+};
+
+/* LANE of "same:LANE" and the like, or NULL. */
+static const char *relation_of(const char *cpus, enum relation *ret)
+{
+	for (int i = 0; i < RELATIONS; i++)
+		if (strncmp(cpus, relations[i].prefix, strlen(relations[i].prefix)) == 0) {
+			*ret = (enum relation)i;
+			return cpus + strlen(relations[i].prefix);
+		}
+	return NULL;
+}
+
+static int core_at(const struct machine *m, int i)
+{
+	return m->cpu_core ? m->cpu_core[i] : m->cpu[i];
+}
+
+static bool is_related(const struct machine *m, enum relation r, int i, int other)
+{
+	bool core = core_at(m, i) == core_at(m, other), node = m->cpu_node[i] == m->cpu_node[other];
+
+	switch (r) {
+	case SAME:
+		return i == other;
+	case SMT:
+		return core && i != other;
+	case NEAR:
+		return node && !core;
+	default:
+		return !node;
+	}
+}
+
+/* Whether a crew's lane is one of a section: named after it, or after it and a number. */
+static bool is_of_section(const struct plan_lane *l, const char *section)
+{
+	size_t n = strlen(section);
+
+	return strncmp(l->name, section, n) == 0 && (l->name[n] == '.' || !l->name[n]);
+}
+
+/* Index in m->cpu of the n-th lane of a section in the crew so far, counted round; -1: there is none, or it is not pinned. */
+static int cpu_of_section(
+	const struct machine *m, const struct plan_crew *c, const char *section, unsigned int n)
+{
+	int cpu[PROGRAM_MAX_LANES];
+	unsigned int found = 0;
+
+	for (unsigned int i = 0; i < c->nlanes; i++)
+		if (is_of_section(&c->lane[i], section))
+			cpu[found++] = c->lane[i].cpu;
+	for (int i = 0; found && i < m->ncpus; i++)
+		if (m->cpu[i] == cpu[n % found])
+			return i;
+	return -1;
+}
+
+/* Where none is related, any CPU will do, and the summary says so. */
+static int mark_related(struct plan *p, struct job *j, const struct job_lane *l,
+	const struct plan_crew *c, unsigned int n, bool *may)
+{
+	const struct machine *m = j->machine;
+	enum relation r = SAME;
+	const char *section = relation_of(l->cpus, &r);
+	char what[64];
+	bool any = false, known = false;
+	int other;
+
+	for (const struct job_lane *s = j->lane; s < l; s++)
+		known |= strcmp(s->name, section) == 0;
+	if (!known)
+		return job_wrong_at(j, job_key_place(l->at, "lane", "cpus", &l->place),
+			"cpus: no [lane %.40s] stands above this one", section);
+	other = cpu_of_section(m, c, section, n);
+	for (int i = 0; i < m->ncpus; i++)
+		any |= may[i] = other >= 0 && is_related(m, r, i, other);
+	if (any)
+		return 0;
+	memset(may, 1, (size_t)m->ncpus * sizeof(*may));
+	snprintf(what, sizeof(what), "placement of lane %s", l->name);
+	return plan_skip(p, what, "%s; it runs on any CPU", relations[r].why);
+}
+
 static int mark_list(struct job *j, const struct job_place *at, const char *list, bool *may)
 {
 	const struct machine *m = j->machine;
@@ -394,8 +504,8 @@ static int mark_list(struct job *j, const struct job_place *at, const char *list
 		return -ENOMEM;
 	if (number_parse_list(list, set, MACHINE_MAX_CPUS) < 0)
 		return job_wrong_at(j, at,
-			"cpus: \"%.40s\" is none of any, none, node:N, node:even or a list as in "
-			"0-3,7",
+			"cpus: \"%.40s\" is none of any, none, node:N, node:even, same:LANE, "
+			"smt:LANE, near:LANE, far:LANE or a list as in 0-3,7",
 			list);
 	for (int i = 0; i < m->ncpus; i++)
 		any |= may[i] = m->cpu[i] < MACHINE_MAX_CPUS && set[m->cpu[i]];
@@ -419,10 +529,11 @@ static int mark_one_node(
 	return plan_skip(p, what, "node %d has no CPUs for us; it runs on any CPU", (int)v);
 }
 
-/* CPU of a section's next lane. */
-static int choose_cpu(
-	struct plan *p, struct job *j, const struct job_lane *l, unsigned int *use, int *ret)
+/* CPU of a section's next lane, its n-th in the crew. */
+static int choose_cpu(struct plan *p, struct job *j, const struct job_lane *l,
+	const struct plan_crew *c, unsigned int n, unsigned int *use, int *ret)
 {
+	enum relation relation;
 	const struct job_place *at = job_key_place(l->at, "lane", "cpus", &l->place);
 	static bool may[MACHINE_MAX_CPUS];
 	int r = 0;
@@ -435,6 +546,8 @@ static int choose_cpu(
 		mark_even(j->machine, use, may);
 	else if (l->cpus && strncmp(l->cpus, "node:", 5) == 0)
 		r = mark_one_node(p, j, l, l->cpus + 5, may);
+	else if (l->cpus && relation_of(l->cpus, &relation))
+		r = mark_related(p, j, l, c, n, may);
 	else if (l->cpus && strcmp(l->cpus, "any") != 0)
 		r = mark_list(j, at, l->cpus, may);
 	if (r == 0)
@@ -490,7 +603,7 @@ static int fill_crew(struct plan *p, struct job *j, const struct plan_lane *temp
 
 	for (unsigned int i = 0; i < j->nlanes; i++) {
 		const struct job_lane *s = &j->lane[i];
-		unsigned int here = 0; /* lanes of this section in this crew */
+		unsigned int here = 0; /* lanes of this section in this crew so far */
 
 		for (unsigned int n = 0; n < s->count; n++, turn++) {
 			struct plan_lane *l = &c->lane[c->nlanes];
@@ -500,8 +613,8 @@ static int fill_crew(struct plan *p, struct job *j, const struct plan_lane *temp
 				continue;
 			*l = templates[i];
 			name_lane(l, s, n);
-			l->proc = (uint8_t)(s->processes ? here++ % s->processes : s->process);
-			r = choose_cpu(p, j, s, use, &l->cpu);
+			l->proc = (uint8_t)(s->processes ? here % s->processes : s->process);
+			r = choose_cpu(p, j, s, c, here++, use, &l->cpu);
 			if (r < 0)
 				return r;
 			if (l->proc >= c->nprocs)

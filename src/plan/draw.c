@@ -147,10 +147,9 @@ static bool pay(struct owed *d, unsigned int left, struct op_call *ret, struct r
 /* The lane's ops that meet others get their timings. */
 static void take_timings(const struct meeting *m, unsigned int lane, struct program_lane *ret)
 {
-	if (!(m->lanes >> lane & 1))
-		return;
 	for (unsigned int i = 0; i < m->count; i++)
-		program_set_timing(ret, m->at[i][lane], &m->timing[i][lane]);
+		if (m->who[i] >> lane & 1)
+			program_set_timing(ret, m->at[i][lane], &m->timing[i][lane]);
 }
 
 static void draw_lane(const struct plan *p, unsigned int crew, unsigned int lane, uint64_t round,

@@ -61,6 +61,7 @@ struct job_lane {
 	struct job_place at[JOB_MAX_KEYS], place;
 	char name[SLOT_NAME_MAX];
 	unsigned int count, process, processes, depth;
+	uint8_t preempt;
 	uint64_t offset_ns;
 	char *cpus, *slots; /* NULL: not given */
 	struct job_line line[JOB_MAX_LINES];

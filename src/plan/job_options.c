@@ -462,6 +462,11 @@ static int set_cpus(struct job *j, void *section, const char *value)
 	return j->error;
 }
 
+static int set_preempt(struct job *j, void *section, const char *value)
+{
+	return take_bool(j, "preempt", value, &((struct job_lane *)section)->preempt);
+}
+
 static int set_slots(struct job *j, void *section, const char *value)
 {
 	((struct job_lane *)section)->slots = job_keep(j, value);
@@ -578,10 +583,19 @@ const struct job_option job_options[] = {
 	{L, "process", "0 to 7", "0", "executor process that they run in", false, set_process},
 	{L, "processes", "1 to 8", "process = 0", "spreads them over so many executor processes",
 		false, set_processes},
-	{L, "cpus", "any, none, LIST, node:N or node:even", "any",
+	{L, "cpus",
+		"any, none, LIST, node:N, node:even, same:LANE, smt:LANE, near:LANE or far:LANE",
+		"any",
 		"where they are pinned, the least used CPU first; node:even: on the node with the "
-		"fewest lanes",
+		"fewest lanes; of a lane above: its CPU, another thread of its core, another core "
+		"of "
+		"its node, another node",
 		false, set_cpus},
+	{L, "preempt", "yes or no", "no",
+		"SCHED_FIFO (root): sleeps until its ops are due and takes the CPU, for as long as "
+		"they last, "
+		"from the lane that has it",
+		false, set_preempt},
 	{L, "slots", "all or NAME ...", "all", "slots that they act on", false, set_slots},
 	{L, "ops", "NAME[:WEIGHT] ... default -NAME ...", "default",
 		"ops drawn by weight; default: every op that is allowed and suits the slots, but "

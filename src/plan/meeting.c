@@ -12,7 +12,7 @@ static uint32_t lanes_that_may(const struct plan_crew *c)
 	uint32_t mask = 0;
 
 	for (unsigned int i = 0; i < c->nlanes; i++)
-		if (c->lane[i].nops && !c->lane[i].timed)
+		if (c->lane[i].nops && !c->lane[i].timed && !c->lane[i].preempt)
 			mask |= 1U << i;
 	return mask;
 }
@@ -56,6 +56,21 @@ static uint32_t draw_aimers(const struct plan *p, const struct plan_crew *c, uin
 	return how < 7 ? found | 1U << pick(others, r) : others;
 }
 
+/* Lanes that preempt the target: half of the time each of those on its CPU. */
+static uint32_t draw_preemptors(const struct plan_crew *c, unsigned int target, struct rng *r)
+{
+	uint32_t found = 0;
+
+	for (unsigned int i = 0; i < c->nlanes; i++) {
+		const struct plan_lane *l = &c->lane[i];
+
+		if (l->preempt && l->nops && !l->timed && l->cpu == c->lane[target].cpu &&
+			rng_below(r, 2))
+			found |= 1U << i;
+	}
+	return found;
+}
+
 /* The n-th of count meets before one of the ops of its share, so that all lanes come to them in the same order. */
 static uint8_t draw_place(unsigned int n, unsigned int count, uint32_t depth, struct rng *r)
 {
@@ -92,13 +107,9 @@ static void draw_aim(
 static void draw_meet(const struct plan_crew *c, unsigned int n, unsigned int target,
 	struct meeting *m, struct rng *r)
 {
-	for (uint32_t left = m->lanes; left; left &= left - 1) {
-		unsigned int i = (unsigned int)__builtin_ctz(left);
-
-		m->at[n][i] = draw_place(n, m->count, c->lane[i].depth, r);
-		m->timing[n][i] = (struct op_timing){.meet = (uint8_t)(n + 1)};
-	}
-	for (uint32_t left = m->lanes & ~(1U << target); left; left &= left - 1) {
+	for (uint32_t left = m->who[n]; left; left &= left - 1)
+		m->timing[n][__builtin_ctz(left)] = (struct op_timing){.meet = (uint8_t)(n + 1)};
+	for (uint32_t left = m->who[n] & ~(1U << target); left; left &= left - 1) {
 		unsigned int i = (unsigned int)__builtin_ctz(left);
 
 		m->timing[n][i].aim_lane = (uint8_t)target;
@@ -119,25 +130,79 @@ static unsigned int draw_count(const struct plan_crew *c, uint32_t lanes, struct
 	return 1 + (unsigned int)rng_below(r, least);
 }
 
+/* Where fixed sequences meet without saying when they start. True if there is any such place. */
+static bool find_places(const struct plan_crew *c, struct meeting *m)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < c->nlanes; i++) {
+		const struct plan_lane *l = &c->lane[i];
+
+		for (unsigned int k = 0; l->timed && !l->exact_offset && k < l->nops; k++) {
+			const struct op_timing *t = &l->op[k].timing;
+			unsigned int n = t->meet - 1U;
+
+			if (!t->meet || n >= MEETING_MAX || t->aim != AIM_NONE || t->delay_ns ||
+				(m->who[n] >> i & 1))
+				continue;
+			m->who[n] |= 1U << i;
+			m->at[n][i] = (uint8_t)k;
+			any = true;
+		}
+	}
+	return any;
+}
+
+static void draw_sequences(const struct plan_crew *c, struct meeting *m, struct rng *r)
+{
+	m->count = MEETING_MAX;
+	for (unsigned int n = 0; n < MEETING_MAX; n++) {
+		if (!(m->who[n] & (m->who[n] - 1))) {
+			m->who[n] = 0; /* alone */
+			continue;
+		}
+		draw_meet(c, n, pick(m->who[n], r), m, r);
+		m->lanes |= m->who[n];
+	}
+}
+
+static void draw_mixes(
+	const struct plan *p, const struct plan_crew *c, struct meeting *m, struct rng *r)
+{
+	uint32_t may = lanes_that_may(c);
+	unsigned int target;
+
+	if (rng_below(r, 100) >= p->meet_percent || !(may & (may - 1)))
+		return;
+	target = pick(may, r);
+	m->lanes = 1U << target | draw_aimers(p, c, may, target, r);
+	m->lanes |= draw_preemptors(c, target, r);
+	m->alone = p->crowded;
+	m->count = draw_count(c, m->lanes, r);
+	for (unsigned int n = 0; n < m->count; n++) {
+		m->who[n] = m->lanes;
+		for (uint32_t left = m->lanes; left; left &= left - 1) {
+			unsigned int i = (unsigned int)__builtin_ctz(left);
+
+			m->at[n][i] = draw_place(n, m->count, c->lane[i].depth, r);
+		}
+		draw_meet(c, n, target, m, r);
+	}
+}
+
 void meeting_draw(const struct plan *p, unsigned int crew, uint64_t round, struct meeting *ret)
 {
 	const struct plan_crew *c = &p->crew[crew];
-	unsigned int target;
-	uint32_t may;
 	struct rng r;
 
-	ret->lanes = 0;
+	ret->lanes = ret->count = 0;
 	ret->alone = false;
 	if (!p->meet_percent)
 		return;
+	*ret = (struct meeting){0};
 	rng_init(&r, p->seed, crew, STREAM_MEETING, round);
-	may = lanes_that_may(c);
-	if (rng_below(&r, 100) >= p->meet_percent || !(may & (may - 1)))
-		return;
-	target = pick(may, &r);
-	ret->lanes = 1U << target | draw_aimers(p, c, may, target, &r);
-	ret->alone = p->crowded;
-	ret->count = draw_count(c, ret->lanes, &r);
-	for (unsigned int n = 0; n < ret->count; n++)
-		draw_meet(c, n, target, ret, &r);
+	if (find_places(c, ret))
+		draw_sequences(c, ret, &r);
+	else
+		draw_mixes(p, c, ret, &r);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Meetings: in a share of the rounds two or more lanes of a crew wait for each other before an op, so that these begin
- * together however long the ops before them took, and one of them is the target that the others aim at. Private to the room.
+ * together however long the ops before them took, and one of them is the target that the others aim at. Lanes with a fixed
+ * sequence meet where that says so, in every round. Private to the room.
  */
 #ifndef SUNDER_PLAN_MEETING_H
 #define SUNDER_PLAN_MEETING_H
@@ -14,6 +15,7 @@ struct meeting {
 	uint32_t lanes; /* bit mask of those that meet; 0: none do in this round */
 	bool alone; /* the others sit the round out */
 	unsigned int count; /* how many times they meet */
+	uint32_t who[MEETING_MAX]; /* of lanes: those that come to this one */
 	uint8_t at[MEETING_MAX][PROGRAM_MAX_LANES]; /* before which op; ascending */
 	struct op_timing timing[MEETING_MAX][PROGRAM_MAX_LANES];
 };

@@ -56,10 +56,11 @@ static json_t *lane_json(const struct plan *p, const struct plan_lane *l)
 
 	for (unsigned int i = 0; i < l->nops; i++)
 		json_array_append_new(ops, op_json(p, l, &l->op[i]));
-	return json_pack("{s:s, s:i, s:i, s:o, s:b, s:i, s:i, s:b, s:b, s:o}", "name", l->name,
-		"process", l->proc, "cpu", l->cpu, "slots", slot_names(p, l->slots), "sequence",
-		l->sequence, "depth", (int)l->depth, "offset_ns", (int)l->max_offset_ns,
-		"exact_offset", l->exact_offset, "timed", l->timed, "ops", ops);
+	return json_pack("{s:s, s:i, s:i, s:b, s:o, s:b, s:i, s:i, s:b, s:b, s:o}", "name", l->name,
+		"process", l->proc, "cpu", l->cpu, "preempt", l->preempt, "slots",
+		slot_names(p, l->slots), "sequence", l->sequence, "depth", (int)l->depth,
+		"offset_ns", (int)l->max_offset_ns, "exact_offset", l->exact_offset, "timed",
+		l->timed, "ops", ops);
 }
 
 static json_t *crews_json(const struct plan *p)

@@ -254,7 +254,8 @@ static bool is_crowded(const struct plan *p, const struct machine *m)
 	unsigned int lanes = 0;
 
 	for (unsigned int i = 0; i < p->ncrews; i++)
-		lanes += p->crew[i].nlanes;
+		for (unsigned int l = 0; l < p->crew[i].nlanes; l++)
+			lanes += !p->crew[i].lane[l].preempt; /* those mostly sleep */
 	return lanes > (unsigned int)m->ncpus;
 }
 

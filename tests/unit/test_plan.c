@@ -172,7 +172,9 @@ static const struct {
 	{SLOT_A "[lane l]\nprocess = 1\nprocesses = 2\n",
 		"j:6: process and processes exclude each other"},
 	{SLOT_A "[lane l]\ncpus = all\n",
-		"j:5: cpus: \"all\" is none of any, none, node:N, node:even or a list as in 0-3,7"},
+		"j:5: cpus: \"all\" is none of any, none, node:N, node:even, same:LANE, smt:LANE, "
+		"near:LANE, far:LANE or a list as in 0-3,7"},
+	{SLOT_A "[lane l]\ncpus = same:l\n", "j:5: cpus: no [lane l] stands above this one"},
 	{SLOT_A "[lane l]\ncpus = 100-200\n", "j:5: cpus: none of 100-200 may be used here"},
 	{SLOT_A "[lane l]\ncpus = node:odd\n",
 		"j:5: cpus: \"node:odd\" is neither node:N nor node:even"},
@@ -757,6 +759,78 @@ static void meetings_are_of_two_or_more_lanes_and_come_in_order(void **state)
 	plan_free(p);
 }
 
+static void cpus_are_chosen_by_where_another_lane_is(void **state)
+{
+	static int cores[] = {0, 0, 2, 8, 9};
+	struct machine m = box;
+	struct plan *p;
+	const struct plan_lane *l;
+
+	m.cpu_core = cores;
+	p = load_on(&m, TWO_SLOTS "[lane a]\ncpus = 0\nops = touch\n"
+				  "[lane b]\ncpus = same:a\nops = touch\n"
+				  "[lane c]\ncpus = smt:a\nops = touch\n"
+				  "[lane d]\ncpus = far:a\nops = touch\n"
+				  "[lane e]\ncpus = 8\nops = touch\n"
+				  "[lane f]\ncpus = near:e\nops = touch\n"
+				  "[lane g]\ncpus = smt:e\nops = touch\n");
+	l = p->crew[0].lane;
+	assert_int_equal(l[1].cpu, 0);
+	assert_int_equal(l[2].cpu, 1);
+	assert_true(l[3].cpu == 2 || l[3].cpu == 8 || l[3].cpu == 9);
+	assert_int_equal(l[5].cpu, 9);
+	/* There is none: it runs somewhere, and that is told. */
+	assert_true(l[6].cpu >= 0);
+	assert_int_equal(p->nskips, 1);
+	assert_string_equal(p->skip[0].what, "placement of lane g");
+	plan_free(p);
+}
+
+static void copies_of_a_lane_are_placed_by_copies_of_another(void **state)
+{
+	struct plan *p = load(TWO_SLOTS "[lane a]\ncount = 3\nops = touch\n"
+					"[lane b]\ncount = 3\ncpus = same:a\nops = touch\n");
+
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(p->crew[0].lane[3 + i].cpu, p->crew[0].lane[i].cpu);
+	assert_int_not_equal(p->crew[0].lane[0].cpu, p->crew[0].lane[1].cpu);
+	plan_free(p);
+}
+
+static void a_lane_that_preempts_aims_at_the_one_on_its_cpu(void **state)
+{
+	struct plan *p =
+		load(TWO_SLOTS "[lane a]\ncpus = 0\nops = touch\n[lane b]\ncpus = 1\nops = touch\n"
+			       "[lane kick]\ncpus = same:a\npreempt = yes\nops = null\n");
+	static struct program g;
+	unsigned int aims = 0;
+
+	if (caps_missing(CAP_HAS_FIFO)) {
+		assert_int_equal(p->crew[0].nlanes, 2);
+		plan_free(p);
+		skip();
+	}
+	assert_true(p->crew[0].lane[2].preempt);
+	for (uint64_t round = 0; round < 400; round++) {
+		plan_draw(p, 0, round, &g);
+		for (unsigned int i = 0; i < g.lane[2].nops; i++) {
+			const struct op_timing *t = &g.lane[2].timing[i];
+
+			if (!(g.lane[2].timed >> i & 1) || t->aim == AIM_NONE)
+				continue;
+			assert_int_equal(t->aim_lane, 0);
+			aims++;
+		}
+		for (unsigned int l = 0; l < 2; l++)
+			for (unsigned int i = 0; i < g.lane[l].nops; i++)
+				if ((g.lane[l].timed >> i & 1) &&
+					g.lane[l].timing[i].aim != AIM_NONE)
+					assert_int_not_equal(g.lane[l].timing[i].aim_lane, 2);
+	}
+	assert_true(aims > 20);
+	plan_free(p);
+}
+
 static void where_cpus_are_few_the_others_keep_away_from_those_that_meet(void **state)
 {
 	struct plan *p = load(TWO_SLOTS "[lane l]\ncount = 4\ncpus = node:even\nops = touch\n");
@@ -786,6 +860,32 @@ static void a_fixed_sequence_may_have_its_own_timings(void **state)
 		assert_int_equal(g.lane[1].timed, 1);
 		assert_int_equal(g.lane[1].timing[0].aim_phase, 500);
 	}
+	plan_free(p);
+}
+
+static void fixed_sequences_that_only_meet_get_aims(void **state)
+{
+	struct plan *p = load(TWO_SLOTS "[lane a]\ndo = touch\ndo = meet=2 touch\n"
+					"[lane b]\ndo = meet=2 touch\ndo = meet=1 touch\n");
+	unsigned int aims = 0, at_a = 0;
+	static struct program g;
+
+	for (uint64_t round = 0; round < 100; round++) {
+		const struct op_timing *a, *b;
+
+		plan_draw(p, 0, round, &g);
+		assert_int_equal(g.lane[0].timed, 2);
+		assert_int_equal(g.lane[1].timed, 3);
+		assert_int_equal(count_meet(&g, 2), 2);
+		a = &g.lane[0].timing[1];
+		b = &g.lane[1].timing[0];
+		assert_true(a->aim == AIM_NONE || b->aim == AIM_NONE);
+		aims += a->aim != AIM_NONE || b->aim != AIM_NONE;
+		at_a += b->aim != AIM_NONE;
+		assert_int_equal(g.lane[1].timing[1].aim, AIM_NONE); /* alone */
+	}
+	assert_in_range(aims, 50, 95);
+	assert_in_range(at_a, 20, 80);
 	plan_free(p);
 }
 
@@ -1113,8 +1213,12 @@ int main(void)
 		cmocka_unit_test(a_fixed_sequence_keeps_its_order),
 		cmocka_unit_test(lanes_meet_on_one_huge_page_in_three_rounds_of_four),
 		cmocka_unit_test(meetings_are_of_two_or_more_lanes_and_come_in_order),
+		cmocka_unit_test(cpus_are_chosen_by_where_another_lane_is),
+		cmocka_unit_test(copies_of_a_lane_are_placed_by_copies_of_another),
+		cmocka_unit_test(a_lane_that_preempts_aims_at_the_one_on_its_cpu),
 		cmocka_unit_test(where_cpus_are_few_the_others_keep_away_from_those_that_meet),
 		cmocka_unit_test(a_fixed_sequence_may_have_its_own_timings),
+		cmocka_unit_test(fixed_sequences_that_only_meet_get_aims),
 		cmocka_unit_test(start_offsets_reach_from_nothing_to_the_limit),
 		cmocka_unit_test(a_plan_made_from_a_program_draws_that_program),
 		cmocka_unit_test(a_program_for_smaller_huge_pages_is_fitted),

@@ -196,6 +196,7 @@ static void lanes_that_meet_get_their_starts_from_the_last_one(void **state)
 {
 	struct crew crew = {.ctl = calloc(1, sizeof(struct crew_ctl))};
 	struct lane *lane = calloc(LANES, sizeof(*lane));
+	static const struct plan_lane plan;
 	static struct program p;
 	struct executor ex = {.ctl = crew.ctl, .crowded = true};
 
@@ -206,6 +207,7 @@ static void lanes_that_meet_get_their_starts_from_the_last_one(void **state)
 	model_add(&crew.ctl->model, (struct model_key){.op = 0}, false, 50000);
 	for (unsigned int i = 0; i < LANES; i++) {
 		lane[i].ex = &ex;
+		lane[i].plan = &plan;
 		lane[i].no = i;
 		lane[i].ctl = &crew.ctl->lane[i];
 	}

@@ -49,6 +49,7 @@
 	X(NUMA_MAPS, numa_maps, "/proc/PID/numa_maps")                                 \
 	X(KMSG, kmsg, "reading the kernel log from /dev/kmsg")                         \
 	X(TASK_STACK, task_stack, "/proc/PID/stack of a stuck thread")                 \
+	X(FIFO, fifo, "SCHED_FIFO (CAP_SYS_NICE)")                                     \
 	X(SWAP, swap, "swap space")                                                    \
 	X(URING, uring, "io_uring with fixed buffers")                                 \
 	X(URING_SQPOLL, uring_sqpoll, "io_uring rings polled by a thread")             \

@@ -31,6 +31,7 @@ struct machine {
 	int nmem_nodes;
 	int *cpu; /* CPUs that this process may run on, ascending */
 	int *cpu_node; /* node id of cpu[i] */
+	int *cpu_core; /* lowest CPU on the same core as cpu[i]; NULL: each is its own */
 	int ncpus;
 	struct machine_hstate hstate[MACHINE_MAX_HSTATES];
 	int nhstates;

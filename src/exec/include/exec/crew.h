@@ -161,6 +161,8 @@ struct crew_ctl {
 	_Atomic uint64_t meets, meets_missed, met_rounds; /* missed: somebody was not waited for */
 	struct histogram skew, meet_skew; /* between the first and the last lane, ns */
 	struct model model;
+	/* NULL, or what finds the starts of a meet in place of meet_resolve(): for benches. Set before the fork. */
+	void (*resolver)(struct crew_ctl *ctl, const struct meet *m, uint32_t in, uint32_t *ret_ns);
 	struct lane_ctl lane[PROGRAM_MAX_LANES];
 };
 

@@ -34,6 +34,7 @@ struct plan_lane {
 	bool sequence; /* op[] in this order each round; else depth draws from it by weight */
 	uint32_t depth; /* ops a round, 1..PROGRAM_MAX_OPS */
 	uint32_t max_offset_ns; /* start offset is log-uniform in 0..this */
+	bool preempt; /* SCHED_FIFO: it sleeps until its ops are due and takes the CPU from whoever has it */
 	bool timed; /* a line of its sequence has a timing: it gets no others */
 	bool exact_offset; /* true: it is max_offset_ns in each round (a program's lane) */
 	struct plan_op op[PLAN_MAX_MIX];
