@@ -109,6 +109,13 @@ void crew_release_slots(struct crew *c)
 		slot_close(&c->ctl->slot[i]);
 }
 
+void crew_empty_slots(const struct crew *c)
+{
+	for (unsigned int i = 0; i < c->ctl->nslots; i++)
+		if (c->ctl->slot[i].fd >= 0)
+			slot_empty(&c->ctl->slot[i]);
+}
+
 void crew_free(struct crew *c)
 {
 	if (!c)

@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 
 static const uint64_t stall_ns = 3000000000; /* with --inject progress */
 
 const char *const inject_names[] = {"content", "content-foreign", "content-zero", "fault", "bits",
-	"errno", "mmu", "reports", "locks", "executor", "progress", "klog", "taint", NULL};
+	"errno", "mmu", "reports", "locks", "executor", "progress", "klog", "taint", "accounting",
+	"accounting-range", "leak", "hardware", NULL};
 
 int inject_check(const struct run_options *o)
 {
@@ -61,8 +63,21 @@ void inject_crews(struct run *r)
 			 ctl->inject_crash || ctl->inject_stall;
 }
 
+static void inject_counters(struct run *r)
+{
+	static const char *const names[] = {"accounting", "accounting-range", "leak", "hardware"};
+
+	for (size_t i = 0; r->counters && i < ARRAY_SIZE(names); i++) {
+		int e = inject_has(r, names[i]) ? counters_plant(r->counters, names[i]) : 0;
+
+		if (e < 0)
+			log_warn("--inject %s: cannot be planted here: %s", names[i], strerror(-e));
+	}
+}
+
 void inject_start(struct run *r)
 {
+	inject_counters(r);
 	if (r->kmsg && inject_has(r, "klog"))
 		kmsg_plant(r->kmsg,
 			"4,1,1,-;WARNING: CPU: 0 PID: 1 at mm/huge_memory.c:1 "

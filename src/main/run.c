@@ -273,6 +273,16 @@ static void skip_oracle(struct run *r, enum oracle o, const char *why)
 	snprintf(s->skipped, sizeof(s->skipped), "%s", why);
 }
 
+/* Crews whose executors are all gone, killed as they may be: their objects are what they left. */
+static void empty_dead_crews(void *arg)
+{
+	struct run *r = arg;
+
+	for (unsigned int i = 0; i < r->result.ncrews; i++)
+		if (!crew_alive(r->crew[i]))
+			crew_empty_slots(r->crew[i]);
+}
+
 static void open_oracles(struct run *r)
 {
 	char mark[128], why[160];
@@ -297,6 +307,64 @@ static void open_oracles(struct run *r)
 		snprintf(why, sizeof(why), "/proc/sys/kernel/tainted: %s", strerror(-e));
 		skip_oracle(r, ORACLE_TAINT, why);
 	}
+}
+
+/* What the ops of the plan may do to the counters. */
+static struct counters_options counters_of(struct run *r)
+{
+	struct counters_options o = {
+		.machine = &r->machine, .prepare = empty_dead_crews, .prepare_arg = r};
+
+	for (unsigned int i = 0; i < plan_nparts(r->plan); i++) {
+		const struct plan *p = plan_part(r->plan, i);
+
+		for (unsigned int c = 0; c < p->ncrews; c++)
+			for (unsigned int l = 0; l < p->crew[c].nlanes; l++) {
+				const struct plan_lane *lane = &p->crew[c].lane[l];
+
+				o.lanes++;
+				for (unsigned int k = 0; k < lane->nops; k++) {
+					enum hazard h = op_get(lane->op[k].call.op)->hazard;
+
+					o.pools_change |= h >= HAZARD_DISRUPTIVE;
+					o.poisons |= h == HAZARD_DESTRUCTIVE;
+				}
+			}
+	}
+	return o;
+}
+
+static void open_counters(struct run *r)
+{
+	static const enum oracle judges[] = {ORACLE_ACCOUNTING, ORACLE_LEAK, ORACLE_HARDWARE};
+	struct counters_options o = counters_of(r);
+	char why[160];
+	int e;
+
+	e = counters_open(&o, &r->counters);
+	if (e == 0)
+		return;
+	snprintf(why, sizeof(why), "the counters cannot be read: %s", strerror(-e));
+	for (size_t i = 0; i < ARRAY_SIZE(judges); i++)
+		skip_oracle(r, judges[i], why);
+}
+
+/* Those that had nothing to judge say so. */
+static void close_counters(struct run *r)
+{
+	static const enum oracle judges[] = {ORACLE_ACCOUNTING, ORACLE_LEAK};
+
+	if (!r->counters)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(judges); i++) {
+		const char *why = counters_idle(r->counters, judges[i]);
+
+		if (why && r->result.oracle[judges[i]].enabled)
+			skip_oracle(r, judges[i], why);
+	}
+	r->result.hardware = counters_hardware(r->counters);
+	counters_close(r->counters);
+	r->counters = NULL;
 }
 
 static void close_oracles(struct run *r)
@@ -358,6 +426,7 @@ static enum run_exit drive(struct run *r)
 		return e == -ENODATA ? EXIT_NOTHING : EXIT_USAGE;
 	}
 	open_oracles(r);
+	open_counters(r);
 	r->start_s = run_now_s();
 	r->result.splits_before = r->result.splits_now = run_splits();
 	e = make_crews(r);
@@ -368,6 +437,7 @@ static enum run_exit drive(struct run *r)
 	r->result.splits_now = run_splits();
 	end_crews(r);
 	flight_end(r->flight);
+	close_counters(r);
 	close_oracles(r);
 	if (e < 0)
 		log_error("the run cannot go on: %s", strerror(-e));

@@ -51,6 +51,7 @@ struct run {
 	struct ledger *ledger;
 	struct kmsg *kmsg;
 	struct flight *flight; /* the recorder; NULL: the crews run unrecorded */
+	struct counters *counters; /* NULL: none of their judges is at work */
 	char state[256];
 	struct slot_places places;
 	char place_path[SLOT_HUGE_COUNT + MACHINE_MAX_HSTATES][320];
@@ -83,6 +84,28 @@ bool run_has_turn(const struct run *r, unsigned int crew);
 
 /* Starts the crews of the part whose turn it is, where they left off. 0 or -errno. */
 int run_start_turn(struct run *r);
+
+/* ---- rests ---- */
+
+struct rest {
+	enum { REST_OFF, REST_ASKED, REST_LOOKED_AT } state;
+	double next_s, since_s;
+	unsigned int hung; /* looks that did not come back */
+};
+
+void rest_open(struct run *r, struct rest *rest);
+
+/*
+ * Each tick: asks crews to rest when it is time, has the counters looked at, lets them go on. held: the run or a turn is
+ * ending, no crew may be kept waiting.
+ */
+void rest_tick(struct run *r, struct rest *rest, double now_s, double deadline_s, bool held);
+
+/* All crews have ended. True if a last look has begun. */
+bool rest_last(struct run *r, struct rest *rest, double now_s);
+
+/* A child that is no executor was reaped. */
+void rest_reaped(struct run *r, pid_t pid, int status);
 
 /* The supervisor's loop: returns when all crews have ended. 0 or -errno. */
 int supervise(struct run *r);

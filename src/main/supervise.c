@@ -33,6 +33,7 @@ struct watch {
 	unsigned int kill_wait[PLAN_MAX_CREWS]; /* ticks since a crew was killed */
 	uint64_t log_records;
 	double next_status_s, deadline_s;
+	struct rest rest;
 	uint64_t slice; /* number of the turn in progress */
 	double slice_end_s;
 	unsigned int
@@ -140,6 +141,7 @@ static void reap(struct watch *w)
 				 "unrecorded");
 			flight_lost(r->flight);
 		}
+		rest_reaped(r, pid, status);
 		for (unsigned int i = 0; i < r->result.ncrews; i++) {
 			if (!crew_reaped(r->crew[i], pid, &proc))
 				continue;
@@ -284,6 +286,14 @@ static bool kernel_died(const struct run *r)
 	return taint_read(&taint) == 0 && (taint & ~r->result.taint_before & 1 << 7);
 }
 
+static void tell_hardware(struct run *r)
+{
+	struct kmsg_counts counts = kmsg_counts(r->kmsg);
+
+	counters_hardware_log(r->counters, counts.hardware, counts.hardware_first);
+	r->result.hardware = counters_hardware(r->counters);
+}
+
 static void drain_kmsg(struct watch *w, bool quiet)
 {
 	struct run *r = w->r;
@@ -293,6 +303,8 @@ static void drain_kmsg(struct watch *w, bool quiet)
 		return;
 	kmsg_drain(r->kmsg, quiet, on_finding, r);
 	records = kmsg_counts(r->kmsg).records;
+	if (r->counters)
+		tell_hardware(r);
 	w->quiet = records == w->log_records ? w->quiet + 1 : 0;
 	w->log_records = records;
 	if (w->quiet == QUIET_TICKS)
@@ -322,12 +334,35 @@ static void tick(struct watch *w)
 			if (crew_running(r, i))
 				kill_crew(w, i);
 	check_turn(w, now);
+	rest_tick(r, &w->rest, now, w->deadline_s, w->stopping || w->changing);
 	if (!r->o->quiet && now >= w->next_status_s) {
 		r->result.splits_now = run_splits();
 		report_status(&r->result, now, w->deadline_s > now ? w->deadline_s - now : 0,
 			isatty(STDERR_FILENO), stderr);
 		w->next_status_s = now + r->o->status_interval_s;
 	}
+}
+
+/* A rest of another kind: nothing is left of the crews. A second signal ends it. */
+static void last_rest(struct watch *w)
+{
+	struct run *r = w->r;
+
+	if (kernel_died(r) || r->signals > 1 || !rest_last(r, &w->rest, run_now_s() - r->start_s))
+		return;
+	while (counters_looking(r->counters) && r->signals < 2) {
+		struct pollfd fds[] = {{w->signals, POLLIN, 0}, {w->timer, POLLIN, 0}};
+		uint64_t fired;
+
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			break;
+		take_signals(w);
+		reap(w);
+		if (read(w->timer, &fired, sizeof(fired)) == sizeof(fired) &&
+			run_now_s() - r->start_s > w->rest.since_s + LOOK_SECONDS)
+			break;
+	}
+	counters_drop(r->counters);
 }
 
 static int open_watch(struct watch *w)
@@ -352,6 +387,7 @@ int supervise(struct run *r)
 		.deadline_s = r->plan->timeout_ns ? (double)r->plan->timeout_ns / 1e9 : 1e18};
 	int e = open_watch(&w);
 
+	rest_open(r, &w.rest);
 	while (e == 0) {
 		struct pollfd fds[] = {{w.signals, POLLIN, 0}, {w.timer, POLLIN, 0}};
 
@@ -376,6 +412,8 @@ int supervise(struct run *r)
 	drain_kmsg(&w, true);
 	for (unsigned int i = 0; i < r->result.ncrews; i++)
 		drain_evidence(r, i);
+	if (e == 0)
+		last_rest(&w);
 	cleanup_close(&w.signals);
 	cleanup_close(&w.timer);
 	return e;

@@ -29,7 +29,8 @@ static int64_t own(const struct pool_reading *p)
 	return p->value[POOL_NR] - p->value[POOL_SURPLUS];
 }
 
-void accounting_init(struct accounting *a, const struct counters_options *o, const struct look *base)
+void accounting_init(
+	struct accounting *a, const struct counters_options *o, const struct look *base)
 {
 	*a = (struct accounting){.machine = o->machine,
 		.pools_change = o->pools_change,
@@ -75,8 +76,10 @@ static void tell_pool(const struct accounting *a, unsigned int i, const struct l
 	snprintf(title, sizeof(title), "accounting: %s (%s)", what, size_text(p));
 	snprintf(was, sizeof(was), "%s", pool_text(&a->base.r.pool[i]));
 	judge_tell(t, ORACLE_ACCOUNTING, title,
-		"At rest, with no memory mapped and every object empty, the hugetlb pool of %s pages "
-		"is off by %" PRId64 ".\nnormal: %s\nnow:    %s\nread %u times, the same %u times in "
+		"At rest, with no memory mapped and every object empty, the hugetlb pool of %s "
+		"pages "
+		"is off by %" PRId64
+		".\nnormal: %s\nnow:    %s\nread %u times, the same %u times in "
 		"a row; other users of huge pages: %u%s%s\n",
 		size_text(p), by, was, pool_text(p), l->passes, l->same + 1, l->others.nusers,
 		l->others.nusers ? ", as before, among them " : "", l->others.name);
@@ -85,7 +88,8 @@ static void tell_pool(const struct accounting *a, unsigned int i, const struct l
 /* ---- at any time ---- */
 
 /* What is impossible about the pool; NULL: nothing. */
-static const char *impossible(const struct accounting *a, unsigned int i, const struct pool_reading *p)
+static const char *impossible(
+	const struct accounting *a, unsigned int i, const struct pool_reading *p)
 {
 	const struct pool_reading *b = &a->base.r.pool[i];
 	int64_t most = (int64_t)(2 * a->machine->mem_total / p->size) + 1024;
@@ -102,7 +106,8 @@ static const char *impossible(const struct accounting *a, unsigned int i, const 
 		return "impossible HugePages_Total";
 	if (p->value[POOL_RESV] > p->value[POOL_NR] + p->value[POOL_OVERCOMMIT])
 		return "more huge pages reserved than can be had";
-	if (!a->pools_change && own(p) == own(b) && p->value[POOL_SURPLUS] > b->value[POOL_SURPLUS] &&
+	if (!a->pools_change && own(p) == own(b) &&
+		p->value[POOL_SURPLUS] > b->value[POOL_SURPLUS] &&
 		p->value[POOL_OVERCOMMIT] >= b->value[POOL_OVERCOMMIT] &&
 		p->value[POOL_SURPLUS] > p->value[POOL_OVERCOMMIT])
 		return "more surplus huge pages than may be";
@@ -187,7 +192,8 @@ static bool sums_differ(const struct pool_reading *p)
 }
 
 /* What is off against the base. */
-static struct pool_history differences(const struct accounting *a, unsigned int i, const struct look *l)
+static struct pool_history differences(
+	const struct accounting *a, unsigned int i, const struct look *l)
 {
 	const struct pool_reading *b = &a->base.r.pool[i], *p = &l->r.pool[i];
 	struct pool_history d = {0};
@@ -230,8 +236,8 @@ static bool confirmed(int64_t *before, int64_t now, bool last)
 	return now && (again || last);
 }
 
-static void compare(struct accounting *a, unsigned int i, const struct look *l, bool last,
-	const struct told *t)
+static void compare(
+	struct accounting *a, unsigned int i, const struct look *l, bool last, const struct told *t)
 {
 	struct pool_history d = differences(a, i, l), *h = &a->pool[i];
 	struct pool_reading *b = &a->base.r.pool[i];
@@ -256,7 +262,8 @@ static void compare(struct accounting *a, unsigned int i, const struct look *l, 
 		off = true;
 	}
 	if (confirmed(&h->charged_rsvd, d.charged_rsvd, last)) {
-		tell_pool(a, i, l, "hugetlb cgroup reservations do not come back", d.charged_rsvd, t);
+		tell_pool(
+			a, i, l, "hugetlb cgroup reservations do not come back", d.charged_rsvd, t);
 		off = true;
 	}
 	if (off) { /* told: from here on only what is added counts */
@@ -278,7 +285,8 @@ static int streak(int before, int64_t *last, int64_t now)
 }
 
 /* Somebody may resize the pool, once or twice; each time that we have run is more than somebody. */
-static void watch_size(struct accounting *a, unsigned int i, const struct look *l, const struct told *t)
+static void watch_size(
+	struct accounting *a, unsigned int i, const struct look *l, const struct told *t)
 {
 	const struct pool_reading *p = &l->r.pool[i];
 	struct pool_history *h = &a->pool[i];
@@ -361,7 +369,8 @@ const char *accounting_idle(const struct accounting *a)
 	if (!a->base.r.npools)
 		return "kernel without hugetlb pages (CONFIG_HUGETLBFS)";
 	if (!a->judged)
-		return a->passed_over ? "others use huge pages, or may: only impossible values were judged"
-				      : "no crew came to rest";
+		return a->passed_over
+			       ? "others use huge pages, or may: only impossible values were judged"
+			       : "no crew came to rest";
 	return NULL;
 }

@@ -98,8 +98,8 @@ static void take_pass(const struct counters *c, struct look *l)
 	reading_gauges(c->o.machine, &r);
 	l->same = l->passes && same_pools(&l->r, &r) ? l->same + 1 : 0;
 	for (unsigned int g = 0; g < GAUGE_COUNT; g++)
-		l->gauge_steady[g] = !l->passes || (l->gauge_steady[g] &&
-							   l->r.gauge[g] == r.gauge[g]);
+		l->gauge_steady[g] =
+			!l->passes || (l->gauge_steady[g] && l->r.gauge[g] == r.gauge[g]);
 	l->r = r;
 	l->passes++;
 }
@@ -114,13 +114,14 @@ static void look_at_others(const struct counters *c, bool full, pid_t supervisor
 	others_read(supervisor, &c->devices, full, &again);
 	l->others_steady = l->others.whole == again.whole && l->others.full == again.full &&
 			   l->others.hugetlb_kb == again.hugetlb_kb &&
-			   l->others.users == again.users &&
-			   l->others.locked_kb == again.locked_kb;
+			   l->others.users == again.users && l->others.locked_kb == again.locked_kb;
 }
 
-static void look(const struct counters *c, bool first, bool last, pid_t supervisor, struct look *l)
+static void look(
+	const struct counters *c, bool first, enum look_kind kind, pid_t supervisor, struct look *l)
 {
-	uint64_t end = clock_raw_ns() + (uint64_t)(last ? OFF_LAST_MS : OFF_MS) * 1000000;
+	uint64_t end =
+		clock_raw_ns() + (uint64_t)(kind == LOOK_LAST ? OFF_LAST_MS : OFF_MS) * 1000000;
 	bool off = first;
 
 	*l = (struct look){0};
@@ -142,7 +143,7 @@ static void look(const struct counters *c, bool first, bool last, pid_t supervis
 	l->r.gauge[GAUGE_TABLES] -= (int64_t)(l->others.tables_kb * 1024 / c->o.machine->page_size);
 }
 
-static pid_t start_look(struct counters *c, bool first, bool last)
+static pid_t start_look(struct counters *c, bool first, enum look_kind kind)
 {
 	pid_t supervisor = getpid(), pid = fork();
 
@@ -151,15 +152,17 @@ static pid_t start_look(struct counters *c, bool first, bool last)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != supervisor)
 		_exit(2);
+	if (c->o.prepare && !first)
+		c->o.prepare(c->o.prepare_arg);
 	syscall(SYS_close_range, 3U, ~0U, 0U); /* a look that hangs holds no object */
-	look(c, first, last, supervisor, c->shared);
+	look(c, first, kind, supervisor, c->shared);
 	_exit(0);
 }
 
 /* The first one is waited for: nothing else goes on yet. */
 static int first_look(struct counters *c)
 {
-	pid_t pid = start_look(c, true, false);
+	pid_t pid = start_look(c, true, LOOK_REST);
 	struct pollfd ready = {.events = POLLIN};
 	int status = -1;
 
@@ -237,7 +240,8 @@ static void judge_hardware(struct counters *c, const struct reading *r, const st
 	c->told_uncorrected = true;
 	hardware_describe(h, line, sizeof(line));
 	judge_tell(t, ORACLE_HARDWARE, "hardware: uncorrected memory error",
-		"EDAC counted an uncorrected memory error: this machine's hardware is at fault, and what "
+		"EDAC counted an uncorrected memory error: this machine's hardware is at fault, "
+		"and what "
 		"else was found may follow from it\n%s\n",
 		line);
 }
@@ -299,7 +303,7 @@ static void leak_some(struct counters *c)
 	}
 }
 
-int counters_look(struct counters *c, bool last)
+int counters_look(struct counters *c, enum look_kind kind)
 {
 	pid_t pid;
 
@@ -307,11 +311,11 @@ int counters_look(struct counters *c, bool last)
 		return -EBUSY;
 	if (c->plant_leak)
 		leak_some(c);
-	pid = start_look(c, false, last);
+	pid = start_look(c, false, kind);
 	if (pid < 0)
 		return pid;
 	c->looking = pid;
-	c->last = last;
+	c->last = kind != LOOK_REST;
 	return 0;
 }
 

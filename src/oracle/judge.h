@@ -35,12 +35,14 @@ struct accounting {
 	unsigned int lanes;
 	struct look base;
 	struct pool_history pool[MACHINE_MAX_HSTATES];
-	unsigned int judged, passed_over; /* looks that were compared with the base; that could not be */
+	unsigned int judged,
+		passed_over; /* looks that were compared with the base; that could not be */
 };
 
 enum { ACCOUNTING_SAME = 8 }; /* passes that must read the same before a difference is one */
 
-void accounting_init(struct accounting *a, const struct counters_options *o, const struct look *base);
+void accounting_init(
+	struct accounting *a, const struct counters_options *o, const struct look *base);
 
 /* Re-reads what looks impossible, and tells it if it stays so. plant: of --inject. */
 void accounting_tick(struct accounting *a, bool plant, const struct told *t);
@@ -56,7 +58,7 @@ const char *accounting_idle(const struct accounting *a);
 
 /* ---- leak ---- */
 
-enum { LEAK_POINTS = 128, LEAK_SERIES = 2 * READING_NODES + 1, LEAK_MIN_POINTS = 6 };
+enum { LEAK_POINTS = 128, LEAK_SERIES = 2 * READING_NODES + 3, LEAK_MIN_POINTS = 6 };
 
 struct leak_series {
 	int64_t v[LEAK_POINTS];
@@ -66,7 +68,8 @@ struct leak {
 	int64_t base_locked;
 	unsigned int points, every, skipped; /* a point is each every-th rest */
 	struct leak_series series[LEAK_SERIES];
-	unsigned int floors[GAUGE_COUNT]; /* rests in a row that a gauge was off, without going down */
+	unsigned int
+		floors[GAUGE_COUNT]; /* rests in a row that a gauge was off, without going down */
 	int64_t floor[GAUGE_COUNT];
 	unsigned int crossed[GAUGE_COUNT]; /* rests in a row that a part was more than the whole */
 };

@@ -75,6 +75,20 @@ void kmsg_mark(struct kmsg *k, const char *text)
 	}
 }
 
+/* Machine check, APEI and EDAC drivers say "[Hardware Error]" or "EDAC MC0: 1 CE ...". */
+static void note_hardware(struct kmsg *k, const char *record)
+{
+	const char *text = strchr(record, ';');
+
+	if (!text || (!strstr(text, "[Hardware Error]") &&
+			     (strncmp(text, ";EDAC ", 6) != 0 ||
+				     (!strstr(text, " CE ") && !strstr(text, " UE ")))))
+		return;
+	if (!k->counts.hardware++)
+		snprintf(k->counts.hardware_first, sizeof(k->counts.hardware_first), "%.*s",
+			(int)strcspn(text + 1, "\n"), text + 1);
+}
+
 /* "PRIO,SEQ,USEC,FLAGS;TEXT": the kernel's own records have facility 0 (prio >> 3). */
 static int take(struct kmsg *k, const char *record, size_t len)
 {
@@ -89,6 +103,7 @@ static int take(struct kmsg *k, const char *record, size_t len)
 	if (prio >> 3)
 		return 0;
 	k->counts.records++;
+	note_hardware(k, record);
 	k->pending = true;
 	return klog_push(k->klog, record, len);
 }

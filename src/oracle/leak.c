@@ -12,7 +12,8 @@
 #include <string.h>
 
 enum { FLOOR_RESTS = 3 };
-enum { TABLES = 2 * READING_NODES }; /* series: lost pages of nodes, stray pages of nodes, and this one */
+/* Series: lost pages of nodes, stray pages of nodes, their sums, and page tables. */
+enum { STRAY = READING_NODES, LOST_SUM = 2 * READING_NODES, STRAY_SUM, TABLES };
 
 void leak_init(struct leak *k, const struct look *base)
 {
@@ -103,9 +104,12 @@ static bool add_points(struct leak *k, const struct look *l)
 	if (++k->skipped < k->every)
 		return false;
 	k->skipped = 0;
+	k->series[LOST_SUM].v[at] = k->series[STRAY_SUM].v[at] = 0;
 	for (unsigned int i = 0; i < l->r.nnodes; i++) {
 		k->series[i].v[at] = l->r.lost[i];
-		k->series[READING_NODES + i].v[at] = l->r.stray[i];
+		k->series[STRAY + i].v[at] = l->r.stray[i];
+		k->series[LOST_SUM].v[at] += l->r.lost[i];
+		k->series[STRAY_SUM].v[at] += l->r.stray[i];
 	}
 	k->series[TABLES].v[at] = l->r.gauge[GAUGE_TABLES];
 	k->points++;
@@ -118,32 +122,49 @@ static void tell_series(const struct leak *k, unsigned int s, const char *title,
 	char values[LEAK_POINTS * 14], *p = values;
 
 	for (unsigned int i = 0; i < k->points; i++)
-		p += snprintf(p, sizeof(values) - (size_t)(p - values), " %" PRId64,
-			k->series[s].v[i]);
+		p += snprintf(
+			p, sizeof(values) - (size_t)(p - values), " %" PRId64, k->series[s].v[i]);
 	judge_tell(t, ORACLE_LEAK, title,
-		"%s\nat rest, with no memory mapped and every object empty, in base pages from rest to "
+		"%s\nat rest, with no memory mapped and every object empty, in base pages from "
+		"rest to "
 		"rest:%s\nslope: %.0f pages a rest (Theil-Sen over %u rests)\n",
 		what, values, slope, k->points);
 }
 
+/* With 4 KiB pages, a leak of 512 KiB a rest and 8 MiB in all is one. */
+static bool judge_pages(struct leak *k, unsigned int lost, unsigned int stray, const char *where,
+	const struct told *t)
+{
+	bool found = false;
+	double slope;
+
+	if (leak_grows(k->series[lost].v, k->points, 128, 2048, &slope)) {
+		tell_series(k, lost, "leak: memory is neither free nor in use", where, slope, t);
+		found = true;
+	}
+	if (leak_grows(k->series[stray].v, k->points, 128, 2048, &slope)) {
+		tell_series(k, stray, "leak: pages stay on the LRU lists and belong to nothing",
+			where, slope, t);
+		found = true;
+	}
+	return found;
+}
+
 static void judge_series(struct leak *k, const struct look *l, const struct told *t)
 {
+	bool found = false;
 	double slope;
-	char what[96];
+	char where[32];
 
-	/* 4 KiB pages: a leak of 512 KiB a rest and 8 MiB in all is one. */
 	for (unsigned int i = 0; i < l->r.nnodes; i++) {
-		snprintf(what, sizeof(what), "node %d", l->r.node[i]);
-		if (leak_grows(k->series[i].v, k->points, 128, 2048, &slope))
-			tell_series(k, i, "leak: memory is neither free nor in use", what, slope, t);
-		if (leak_grows(k->series[READING_NODES + i].v, k->points, 128, 2048, &slope))
-			tell_series(k, READING_NODES + i,
-				"leak: pages stay on the LRU lists and belong to nothing", what,
-				slope, t);
+		snprintf(where, sizeof(where), "node %d", l->r.node[i]);
+		found |= judge_pages(k, i, STRAY + i, where, t);
 	}
+	if (!found && l->r.nnodes > 1)
+		judge_pages(k, LOST_SUM, STRAY_SUM, "all nodes together", t);
 	if (l->others.whole && leak_grows(k->series[TABLES].v, k->points, 32, 512, &slope))
-		tell_series(k, TABLES, "leak: page tables that no process has", "PageTables - VmPTE",
-			slope, t);
+		tell_series(k, TABLES, "leak: page tables that no process has",
+			"PageTables - VmPTE", slope, t);
 }
 
 /* ---- gauges that must be down at rest ---- */
@@ -183,7 +204,8 @@ static void judge_floor(struct leak *k, const struct look *l, enum gauge g, cons
 	k->floors[g] = 0;
 	snprintf(title, sizeof(title), "leak: %s does not come back", gauge_name(g));
 	judge_tell(t, ORACLE_LEAK, title,
-		"%s is %" PRId64 " pages off at rest, with no memory mapped and every object empty; it was "
+		"%s is %" PRId64
+		" pages off at rest, with no memory mapped and every object empty; it was "
 		"off at %d rests in a row and the same in all of %u readings at this one\n",
 		gauge_name(g), off, FLOOR_RESTS, l->passes);
 }
@@ -205,7 +227,8 @@ static bool is_crossed(const struct look *l, enum gauge part, enum gauge whole)
 	       l->r.gauge[part] > l->r.gauge[whole];
 }
 
-static void judge_relation(struct leak *k, const struct look *l, unsigned int i, const struct told *t)
+static void judge_relation(
+	struct leak *k, const struct look *l, unsigned int i, const struct told *t)
 {
 	enum gauge part = relations[i].part, whole = relations[i].whole;
 	char title[96];
@@ -218,7 +241,8 @@ static void judge_relation(struct leak *k, const struct look *l, unsigned int i,
 	judge_tell(t, ORACLE_LEAK, title,
 		"%s (%" PRId64 " pages) is more than %s (%" PRId64
 		" pages), which it is part of, at %d rests in a row\n",
-		gauge_name(part), l->r.gauge[part], gauge_name(whole), l->r.gauge[whole], FLOOR_RESTS);
+		gauge_name(part), l->r.gauge[part], gauge_name(whole), l->r.gauge[whole],
+		FLOOR_RESTS);
 }
 
 /* ---- all ---- */
@@ -249,6 +273,7 @@ void leak_look(struct leak *k, const struct look *l, const struct told *t)
 
 const char *leak_idle(const struct leak *k)
 {
-	return k->every == 1 && k->points < LEAK_MIN_POINTS ? "fewer than 6 rests: too few to tell growth"
-							     : NULL;
+	return k->every == 1 && k->points < LEAK_MIN_POINTS
+		       ? "fewer than 6 rests: too few to tell growth"
+		       : NULL;
 }

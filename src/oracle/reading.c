@@ -263,10 +263,11 @@ void reading_nodes(const struct machine *m, struct reading *ret)
 			continue;
 		lists = sum_of_node(text, node, lru);
 		ret->node[ret->nnodes] = node;
-		ret->lost[ret->nnodes] = (of_node(text, node, "MemTotal") - lists -
-						 sum_of_node(text, node, owned) -
-						 pools_of_node(m, node)) / page_kb -
-					 on_cpu_lists(zoneinfo, node);
+		ret->lost[ret->nnodes] =
+			(of_node(text, node, "MemTotal") - lists - sum_of_node(text, node, owned) -
+				pools_of_node(m, node)) /
+				page_kb -
+			on_cpu_lists(zoneinfo, node);
 		ret->stray[ret->nnodes++] = (lists - sum_of_node(text, node, cached)) / page_kb;
 	}
 }

@@ -5,6 +5,9 @@
 
 #include "job.h"
 
+/* Between two rests where nobody says: six in a run, none closer than 5 s or farther than 30 s. */
+uint64_t plan_usual_rest(uint64_t timeout_ns);
+
 /* A new plan for this machine with the options' choices; NULL: no memory. */
 struct plan *plan_new(const char *job, const struct machine *m, const struct plan_options *o);
 

@@ -104,6 +104,7 @@ int plan_from_program(const struct program *from, const struct machine *m,
 		return -ENOMEM;
 	if (!p->timeout_ns)
 		p->timeout_ns = 60000000000ULL;
+	p->rest_ns = plan_usual_rest(p->timeout_ns);
 	p->memory = m->mem_available / 4 * 3;
 	r = take_program(p, from, m);
 	if (r == 0) {

@@ -8,7 +8,9 @@
 
 #include "plan/plan.h"
 
-enum { JOB_MAX_KEYS = 16, JOB_MAX_LANES = 64, JOB_MAX_LINES = 256, JOB_MAX_DEPTH = 8 };
+#define REST_AUTO UINT64_MAX
+
+enum { JOB_MAX_KEYS = 24, JOB_MAX_LANES = 64, JOB_MAX_LINES = 256, JOB_MAX_DEPTH = 8 };
 
 struct job_place {
 	const char *file;
@@ -30,7 +32,7 @@ struct job_global {
 	unsigned int npools;
 	struct plan_knob knob[PLAN_MAX_KNOBS];
 	unsigned int nknobs;
-	uint64_t oracles, slice_ns;
+	uint64_t oracles, slice_ns, rest_ns; /* rest_ns: REST_AUTO, or what is given */
 	char inject[32];
 	struct {
 		struct job_place place;

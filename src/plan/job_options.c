@@ -294,6 +294,11 @@ static int set_inject(struct job *j, void *section, const char *value)
 	return 0;
 }
 
+static int set_rest(struct job *j, void *section, const char *value)
+{
+	return take_time(j, "rest", value, 1000000000, &((struct job_global *)section)->rest_ns);
+}
+
 /* FILE [weight=N] */
 static int set_turn(struct job *j, void *section, const char *value)
 {
@@ -537,6 +542,10 @@ const struct job_option job_options[] = {
 		"ops; "
 		"the others run theirs back to back",
 		false, set_meet},
+	{G, "rest", "TIME", "a sixth of the timeout, 5s to 30s",
+		"between two rests: all crews wait with nothing mapped while the kernel's counters "
+		"are compared; 0: only at the end",
+		false, set_rest},
 	{G, "stall", "TIME", "60s", "a lane longer in one op is stuck", false, set_stall},
 	{G, "hugepages", "SIZE:N, SIZE:N/node or SIZE:auto ...", "the pools as they are",
 		"huge pages wanted in the pools: of the machine, of each node with memory, or "

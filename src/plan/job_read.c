@@ -453,6 +453,7 @@ int job_read(struct job *j, const char *file, const char *text, size_t len)
 	int r;
 
 	j->global = (struct job_global){.stall_ns = 60000000000ULL,
+		.rest_ns = REST_AUTO,
 		.epoch = 64,
 		.meet_percent = 50,
 		.oracles = UINT64_MAX,

@@ -20,6 +20,14 @@ static const char *size_text(uint64_t bytes, char buf[32])
 
 /* ---- [global] ---- */
 
+uint64_t plan_usual_rest(uint64_t timeout_ns)
+{
+	const uint64_t least = 5000000000, most = 30000000000;
+	uint64_t rest = timeout_ns ? timeout_ns / 6 : most;
+
+	return rest < least ? least : rest > most ? most : rest;
+}
+
 static void take_global(struct plan *p, const struct job *j)
 {
 	const struct job_global *g = &j->global;
@@ -32,6 +40,7 @@ static void take_global(struct plan *p, const struct job *j)
 	if (!p->timeout_ns && !p->rounds)
 		p->timeout_ns = 60000000000ULL;
 	p->stall_ns = g->stall_ns;
+	p->rest_ns = g->rest_ns == REST_AUTO ? plan_usual_rest(p->timeout_ns) : g->rest_ns;
 	p->epoch_rounds = g->epoch;
 	p->meet_percent = g->meet_percent;
 	p->oracles = g->oracles;

@@ -97,6 +97,14 @@ static void print_report(const struct run_result *r, const struct finding_group 
 	print_machine(r, out);
 	if (r->crew && r->ncrews)
 		print_how(r, g, out);
+	if (hardware_suspected(&r->hardware)) {
+		char line[512];
+
+		hardware_describe(&r->hardware, line, sizeof(line));
+		fputc('\n', out);
+		print_clean(line, out);
+		fputc('\n', out);
+	}
 	fputs("\nEvidence:\n\n", out);
 	print_clean(g->first.text ? g->first.text : "(lost: no memory)", out);
 	fputc('\n', out);

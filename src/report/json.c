@@ -282,6 +282,14 @@ static int add_run(json_t *doc, const struct run_result *r)
 	       json_object_set_new(doc, "overlap", overlap_json(r, &t));
 }
 
+static json_t *hardware_json(const struct hardware *h)
+{
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o}", "suspected", hardware_suspected(h),
+		"corrected", count(h->corrected), "uncorrected", count(h->uncorrected),
+		"machine_checks", count(h->exceptions), "corrupted", count(h->corrupted), "records",
+		count(h->records));
+}
+
 static int add_verdicts(json_t *doc, const struct run_result *r)
 {
 	json_t *kmsg = json_pack("{s:o, s:o, s:o}", "records", count(r->kmsg.records), "lost",
@@ -292,7 +300,8 @@ static int add_verdicts(json_t *doc, const struct run_result *r)
 	return json_object_set_new(doc, "oracles", oracles_json(r)) ||
 	       json_object_set_new(doc, "findings", findings_json(r)) ||
 	       json_object_set_new(doc, "skips", skips_json(r)) ||
-	       json_object_set_new(doc, "kmsg", kmsg) || json_object_set_new(doc, "taint", taint);
+	       json_object_set_new(doc, "kmsg", kmsg) || json_object_set_new(doc, "taint", taint) ||
+	       json_object_set_new(doc, "hardware", hardware_json(&r->hardware));
 }
 
 json_t *json_summary(const struct run_result *r)

@@ -195,10 +195,22 @@ static void print_skips(const struct run_result *r, FILE *out)
 	}
 }
 
+static void print_hardware(const struct run_result *r, FILE *out)
+{
+	char line[512];
+
+	if (!hardware_suspected(&r->hardware))
+		return;
+	hardware_describe(&r->hardware, line, sizeof(line));
+	print_clean(line, out);
+	fputc('\n', out);
+}
+
 void text_summary(const struct run_result *r, FILE *out)
 {
 	print_verdict(r, out);
 	print_findings(r, out);
+	print_hardware(r, out);
 	fputc('\n', out);
 	print_ran(r, out);
 	print_never(r, out);

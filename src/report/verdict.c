@@ -43,7 +43,7 @@ const char *status_word(const struct run_result *r)
 /* Oracles that judge what lanes do: without a round they have seen nothing. */
 static bool judges_rounds(enum oracle o)
 {
-	return o != ORACLE_KLOG && o != ORACLE_TAINT;
+	return o != ORACLE_KLOG && o != ORACLE_TAINT && o != ORACLE_HARDWARE;
 }
 
 static const char *why_silent(const struct run_result *r, enum oracle o)

@@ -186,6 +186,12 @@ void crew_free(struct crew *c);
 /* Closes the slots' objects, so that their pages are freed; counts stay readable. When no executor is left. */
 void crew_release_slots(struct crew *c);
 
+/*
+ * Empties the slots' objects in place of executors that are gone. It may hang where they hung: for a process that may be
+ * killed.
+ */
+void crew_empty_slots(const struct crew *c);
+
 /* Forks the first executor, which forks the rest. first_round: where the crew goes on. 0 or -errno. */
 int crew_start(struct crew *c, uint64_t first_round);
 

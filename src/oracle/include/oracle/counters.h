@@ -18,6 +18,9 @@ struct counters_options {
 	bool pools_change; /* ops of this run resize hugetlb pools */
 	bool poisons; /* ops of this run poison pages */
 	unsigned int lanes; /* of all crews */
+	/* Called at the start of each close look, in its process; may be NULL. */
+	void (*prepare)(void *arg);
+	void *prepare_arg;
 };
 
 /* How a finding leaves a judge; the callee takes it. */
@@ -34,17 +37,18 @@ void counters_close(struct counters *c);
 void counters_tick(struct counters *c, counters_found *found, void *arg);
 
 /*
- * Starts a close look; all crews rest, or (last) have ended and let their objects go. 0 or -errno. It takes 0.2 s, some seconds
- * when something differs; when counters_looking() says so after LOOK_SECONDS, it hangs: counters_drop().
+ * Starts a close look; all crews rest, or have ended and let their objects go (LOOK_LAST; LOOK_LAST_SOON: somebody waits for the
+ * end). 0 or -errno. It takes 0.2 s, up to 2 s (LOOK_LAST: 5 s) when something differs; when counters_looking() says so after
+ * LOOK_SECONDS, it hangs: counters_drop().
  */
 enum { LOOK_SECONDS = 10 };
-int counters_look(struct counters *c, bool last);
+enum look_kind { LOOK_REST, LOOK_LAST, LOOK_LAST_SOON };
+int counters_look(struct counters *c, enum look_kind kind);
 bool counters_looking(const struct counters *c);
 void counters_drop(struct counters *c);
 
 /* A child was reaped. True if it was the look, which is judged then. */
-bool counters_reaped(
-	struct counters *c, pid_t pid, int status, counters_found *found, void *arg);
+bool counters_reaped(struct counters *c, pid_t pid, int status, counters_found *found, void *arg);
 
 /* NULL, or why this judge had nothing to judge so far. */
 const char *counters_idle(const struct counters *c, enum oracle o);

@@ -25,7 +25,10 @@
 	X(EXECUTOR, executor, "no executor dies by a signal")                                     \
 	X(PROGRESS, progress, "no lane is stuck in the kernel")                                   \
 	X(KLOG, klog, "the kernel log has no report since our mark")                              \
-	X(TAINT, taint, "the kernel's taint did not change")
+	X(TAINT, taint, "the kernel's taint did not change")                                      \
+	X(ACCOUNTING, accounting, "hugetlb pools count right, and are back when nothing is used") \
+	X(LEAK, leak, "no memory and no counter stays behind, rest after rest")                   \
+	X(HARDWARE, hardware, "the machine saw no uncorrected memory error")
 
 enum oracle {
 #define X(id, name, help) ORACLE_##id,
@@ -91,6 +94,8 @@ void kmsg_plant(struct kmsg *k, const char *record);
 /* Records lost to overwriting (EPIPE), OOM kills seen, records read. */
 struct kmsg_counts {
 	uint64_t lost, oom, records;
+	uint64_t hardware; /* records that tell of hardware errors */
+	char hardware_first[160];
 };
 struct kmsg_counts kmsg_counts(const struct kmsg *k);
 

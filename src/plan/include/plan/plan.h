@@ -74,6 +74,7 @@ struct plan {
 	uint64_t timeout_ns, rounds; /* whichever comes first; 0: no limit by it */
 	uint64_t memory; /* budget in bytes for all slots */
 	uint64_t stall_ns; /* a lane longer in one op is stuck */
+	uint64_t rest_ns; /* between two rests of all crews; 0: none but at the end */
 	uint32_t epoch_rounds; /* rounds between two renewals of the slots */
 	uint32_t
 		meet_percent; /* rounds of a hundred in which lanes meet and aim at each other's ops */

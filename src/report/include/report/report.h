@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "oracle/counters.h"
 #include "oracle/oracle.h"
 
 enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_KTAP };
@@ -54,6 +55,7 @@ struct run_result {
 	uint64_t crew_restarts;
 	struct kmsg_counts kmsg;
 	uint64_t taint_before, taint_after;
+	struct hardware hardware;
 	/* Huge pages and PMDs that the whole kernel has split. */
 	uint64_t splits_before, splits_now;
 	const char *const *injected; /* NULL-terminated names of --inject */
