@@ -89,6 +89,16 @@ static const struct {
 	{59, "process_mrelease"},
 	{60, "mseal"},
 	{63, "fork_linger"},
+	{80, "uffd_register_missing"},
+	{81, "uffd_register_minor"},
+	{82, "uffd_register_wp"},
+	{83, "uffd_unregister"},
+	{84, "uffd_wp"},
+	{85, "uffd_unwp"},
+	{86, "uffd_copy"},
+	{87, "uffd_zeropage"},
+	{88, "uffd_continue"},
+	{91, "uffd_wake"},
 };
 
 static void numbers_never_move(void **state)

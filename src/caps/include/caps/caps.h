@@ -12,51 +12,60 @@
  * X(ENUM, name, what it is): append where it belongs; the numbers are not stable. An op or a
  * backing lists those that it needs.
  */
-#define CAPS_LIST(X)                                                                   \
-	X(THP, thp, "transparent huge pages for anonymous memory (not \"never\")")     \
-	X(THP_SHMEM, thp_shmem, "huge pages for memfd and shared anonymous memory")    \
-	X(MEMFD, memfd, "memfd_create")                                                \
-	X(MEMFD_HUGETLB, memfd_hugetlb, "memfd_create with MFD_HUGETLB")               \
-	X(HUGETLBFS, hugetlbfs, "mounting hugetlbfs")                                  \
-	X(TMPFS_HUGE, tmpfs_huge, "mounting tmpfs with huge=")                         \
-	X(NUMA, numa, "NUMA system calls")                                             \
-	X(TWO_NODES, two_nodes, "at least two nodes with memory")                      \
-	X(MOVE_ALL, move_all, "MPOL_MF_MOVE_ALL (CAP_SYS_NICE)")                       \
-	X(MIGRATE_OTHER, migrate_other, "moving another process's pages")              \
-	X(MBIND_PREFERRED_MANY, preferred_many, "MPOL_PREFERRED_MANY")                 \
-	X(MBIND_WEIGHTED, weighted_interleave, "MPOL_WEIGHTED_INTERLEAVE")             \
-	X(MBIND_BALANCING, numa_balancing_flag, "MPOL_F_NUMA_BALANCING")               \
-	X(MADV_COLLAPSE, madv_collapse, "madvise(MADV_COLLAPSE)")                      \
-	X(MADV_POPULATE, madv_populate, "madvise(MADV_POPULATE_READ and _WRITE)")      \
-	X(MADV_PAGEOUT, madv_pageout, "madvise(MADV_COLD and MADV_PAGEOUT)")           \
-	X(MADV_FREE, madv_free, "madvise(MADV_FREE)")                                  \
-	X(MADV_DONTNEED_LOCKED, madv_dontneed_locked, "madvise(MADV_DONTNEED_LOCKED)") \
-	X(WIPEONFORK, wipeonfork, "madvise(MADV_WIPEONFORK)")                          \
-	X(GUARD, guard, "madvise(MADV_GUARD_INSTALL)")                                 \
-	X(GUARD_FILE, guard_file, "madvise(MADV_GUARD_INSTALL) on shared memory")      \
-	X(KSM, ksm, "madvise(MADV_MERGEABLE)")                                         \
-	X(PROCESS_MADVISE, process_madvise, "process_madvise on another process")      \
-	X(PROCESS_MRELEASE, process_mrelease, "process_mrelease")                      \
-	X(MSEAL, mseal, "mseal")                                                       \
-	X(HOME_NODE, home_node, "set_mempolicy_home_node")                             \
-	X(MREMAP_DONTUNMAP, mremap_dontunmap, "mremap(MREMAP_DONTUNMAP)")              \
-	X(MLOCK, mlock, "locking memory (RLIMIT_MEMLOCK or CAP_IPC_LOCK)")             \
-	X(MLOCK2, mlock2, "mlock2(MLOCK_ONFAULT)")                                     \
-	X(SPLIT_DEBUGFS, split_debugfs, "debugfs split_huge_pages")                    \
-	X(THP_DISABLE, thp_disable, "prctl(PR_SET_THP_DISABLE)")                       \
-	X(PAGEMAP, pagemap, "/proc/PID/pagemap")                                       \
-	X(SMAPS, smaps, "/proc/PID/smaps")                                             \
-	X(NUMA_MAPS, numa_maps, "/proc/PID/numa_maps")                                 \
-	X(KMSG, kmsg, "reading the kernel log from /dev/kmsg")                         \
-	X(TASK_STACK, task_stack, "/proc/PID/stack of a stuck thread")                 \
-	X(FIFO, fifo, "SCHED_FIFO (CAP_SYS_NICE)")                                     \
-	X(SWAP, swap, "swap space")                                                    \
-	X(URING, uring, "io_uring with fixed buffers")                                 \
-	X(URING_SQPOLL, uring_sqpoll, "io_uring rings polled by a thread")             \
-	X(URING_UPDATE, uring_update, "updating fixed buffers of io_uring")            \
-	X(URING_CLONE, uring_clone, "cloning fixed buffers of io_uring")               \
-	X(URING_FTRUNCATE, uring_ftruncate, "ftruncate by io_uring")                   \
-	X(ODIRECT, odirect, "a disk file opened with O_DIRECT")                        \
+#define CAPS_LIST(X)                                                                    \
+	X(THP, thp, "transparent huge pages for anonymous memory (not \"never\")")      \
+	X(THP_SHMEM, thp_shmem, "huge pages for memfd and shared anonymous memory")     \
+	X(MEMFD, memfd, "memfd_create")                                                 \
+	X(MEMFD_HUGETLB, memfd_hugetlb, "memfd_create with MFD_HUGETLB")                \
+	X(HUGETLBFS, hugetlbfs, "mounting hugetlbfs")                                   \
+	X(TMPFS_HUGE, tmpfs_huge, "mounting tmpfs with huge=")                          \
+	X(NUMA, numa, "NUMA system calls")                                              \
+	X(TWO_NODES, two_nodes, "at least two nodes with memory")                       \
+	X(MOVE_ALL, move_all, "MPOL_MF_MOVE_ALL (CAP_SYS_NICE)")                        \
+	X(MIGRATE_OTHER, migrate_other, "moving another process's pages")               \
+	X(MBIND_PREFERRED_MANY, preferred_many, "MPOL_PREFERRED_MANY")                  \
+	X(MBIND_WEIGHTED, weighted_interleave, "MPOL_WEIGHTED_INTERLEAVE")              \
+	X(MBIND_BALANCING, numa_balancing_flag, "MPOL_F_NUMA_BALANCING")                \
+	X(MADV_COLLAPSE, madv_collapse, "madvise(MADV_COLLAPSE)")                       \
+	X(MADV_POPULATE, madv_populate, "madvise(MADV_POPULATE_READ and _WRITE)")       \
+	X(MADV_PAGEOUT, madv_pageout, "madvise(MADV_COLD and MADV_PAGEOUT)")            \
+	X(MADV_FREE, madv_free, "madvise(MADV_FREE)")                                   \
+	X(MADV_DONTNEED_LOCKED, madv_dontneed_locked, "madvise(MADV_DONTNEED_LOCKED)")  \
+	X(WIPEONFORK, wipeonfork, "madvise(MADV_WIPEONFORK)")                           \
+	X(GUARD, guard, "madvise(MADV_GUARD_INSTALL)")                                  \
+	X(GUARD_FILE, guard_file, "madvise(MADV_GUARD_INSTALL) on shared memory")       \
+	X(KSM, ksm, "madvise(MADV_MERGEABLE)")                                          \
+	X(PROCESS_MADVISE, process_madvise, "process_madvise on another process")       \
+	X(PROCESS_MRELEASE, process_mrelease, "process_mrelease")                       \
+	X(MSEAL, mseal, "mseal")                                                        \
+	X(HOME_NODE, home_node, "set_mempolicy_home_node")                              \
+	X(MREMAP_DONTUNMAP, mremap_dontunmap, "mremap(MREMAP_DONTUNMAP)")               \
+	X(MLOCK, mlock, "locking memory (RLIMIT_MEMLOCK or CAP_IPC_LOCK)")              \
+	X(MLOCK2, mlock2, "mlock2(MLOCK_ONFAULT)")                                      \
+	X(SPLIT_DEBUGFS, split_debugfs, "debugfs split_huge_pages")                     \
+	X(THP_DISABLE, thp_disable, "prctl(PR_SET_THP_DISABLE)")                        \
+	X(PAGEMAP, pagemap, "/proc/PID/pagemap")                                        \
+	X(SMAPS, smaps, "/proc/PID/smaps")                                              \
+	X(NUMA_MAPS, numa_maps, "/proc/PID/numa_maps")                                  \
+	X(KMSG, kmsg, "reading the kernel log from /dev/kmsg")                          \
+	X(TASK_STACK, task_stack, "/proc/PID/stack of a stuck thread")                  \
+	X(FIFO, fifo, "SCHED_FIFO (CAP_SYS_NICE)")                                      \
+	X(UFFD, uffd, "userfaultfd")                                                    \
+	X(UFFD_KERNEL, uffd_kernel, "userfaultfd that gets faults in the kernel")       \
+	X(UFFD_EVENTS, uffd_events, "userfaultfd that is told of fork, mremap, munmap") \
+	X(UFFD_WP, uffd_wp, "write protection by userfaultfd")                          \
+	X(UFFD_WP_FILE, uffd_wp_file, "the same for shmem and hugetlb")                 \
+	X(UFFD_WP_UNPOPULATED, uffd_wp_unpopulated, "the same where no page is")        \
+	X(UFFD_MINOR, uffd_minor, "minor faults by userfaultfd")                        \
+	X(UFFD_MOVE, uffd_move, "UFFDIO_MOVE")                                          \
+	X(UFFD_POISON, uffd_poison, "UFFDIO_POISON")                                    \
+	X(SWAP, swap, "swap space")                                                     \
+	X(URING, uring, "io_uring with fixed buffers")                                  \
+	X(URING_SQPOLL, uring_sqpoll, "io_uring rings polled by a thread")              \
+	X(URING_UPDATE, uring_update, "updating fixed buffers of io_uring")             \
+	X(URING_CLONE, uring_clone, "cloning fixed buffers of io_uring")                \
+	X(URING_FTRUNCATE, uring_ftruncate, "ftruncate by io_uring")                    \
+	X(ODIRECT, odirect, "a disk file opened with O_DIRECT")                         \
 	X(FS_PUNCH, fs_punch, "a writable disk filesystem that can punch holes (--tmp or /var/tmp)")
 
 enum cap {

@@ -66,6 +66,16 @@
 	X(59, process_mrelease)        \
 	X(60, mseal)                   \
 	X(63, fork_linger)             \
+	X(80, uffd_register_missing)   \
+	X(81, uffd_register_minor)     \
+	X(82, uffd_register_wp)        \
+	X(83, uffd_unregister)         \
+	X(84, uffd_wp)                 \
+	X(85, uffd_unwp)               \
+	X(86, uffd_copy)               \
+	X(87, uffd_zeropage)           \
+	X(88, uffd_continue)           \
+	X(91, uffd_wake)               \
 	X(100, uring_register)         \
 	X(101, uring_unregister)       \
 	X(102, uring_update)           \
