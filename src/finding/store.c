@@ -45,8 +45,9 @@ const char *store_dir(const struct store *s)
 
 /* ---- SQLite ---- */
 
-static const char schema[] = "CREATE TABLE grp (id INTEGER PRIMARY KEY, title TEXT NOT NULL "
-			     "UNIQUE, oracle TEXT NOT NULL, status INTEGER NOT NULL DEFAULT 0,"
+static const char schema[] = "CREATE TABLE grp (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,"
+			     " title TEXT NOT NULL, oracle TEXT NOT NULL, status INTEGER NOT "
+			     "NULL DEFAULT 0,"
 			     " note TEXT NOT NULL DEFAULT '', dir TEXT NOT NULL);"
 			     "CREATE TABLE alias (grp INTEGER NOT NULL REFERENCES grp, title TEXT "
 			     "NOT NULL, PRIMARY KEY (grp, title)) WITHOUT ROWID;"
@@ -270,8 +271,16 @@ void store_close(struct store *s)
 
 /* ---- groups' directories ---- */
 
+/* One bug has one set of titles: of those that share the common title, the others tell which. */
+static char *key_of(const struct store_sight *x)
+{
+	char *key = NULL;
+
+	return asprintf(&key, "%s\n%s", x->title, x->alt ? x->alt : "") < 0 ? NULL : key;
+}
+
 /* "groups/WORDS-OF-THE-TITLE-HASH": the hash keeps apart what the words do not. */
-static void name_dir(const char *title, char *buf, size_t size)
+static void name_dir(const char *title, const char *key, char *buf, size_t size)
 {
 	char slug[SLUG_MAX];
 	size_t n = 0;
@@ -288,7 +297,7 @@ static void name_dir(const char *title, char *buf, size_t size)
 		n--;
 	slug[n] = '\0';
 	snprintf(buf, size, "groups/%s%s%08x", slug, n ? "-" : "",
-		(unsigned int)XXH64(title, strlen(title), 0));
+		(unsigned int)XXH64(key, strlen(key), 0));
 }
 
 static int publish(struct store *s, const char *dir, const char *name, const char *text)
@@ -374,11 +383,12 @@ static int group_of(
 	struct store *s, const struct store_sight *x, int64_t *ret_id, char *dir, size_t size)
 {
 	_cleanup_stmt_ sqlite3_stmt *find = NULL, *make = NULL;
-	int r = prepare(s, "SELECT id, dir FROM grp WHERE title = ?", &find);
+	_cleanup_free_ char *key = key_of(x);
+	int r = key ? prepare(s, "SELECT id, dir FROM grp WHERE key = ?", &find) : -ENOMEM;
 
 	if (r < 0)
 		return r;
-	bind_text(find, 1, x->title);
+	bind_text(find, 1, key);
 	r = sqlite3_step(find);
 	if (r == SQLITE_ROW) {
 		*ret_id = sqlite3_column_int64(find, 0);
@@ -387,13 +397,14 @@ static int group_of(
 	}
 	if (r != SQLITE_DONE)
 		return errno_of(r);
-	name_dir(x->title, dir, size);
-	r = prepare(s, "INSERT INTO grp (title, oracle, dir) VALUES (?, ?, ?)", &make);
+	name_dir(x->title, key, dir, size);
+	r = prepare(s, "INSERT INTO grp (title, oracle, dir, key) VALUES (?, ?, ?, ?)", &make);
 	if (r < 0)
 		return r;
 	bind_text(make, 1, x->title);
 	bind_text(make, 2, x->oracle);
 	bind_text(make, 3, dir);
+	bind_text(make, 4, key);
 	r = errno_of(sqlite3_step(make));
 	*ret_id = sqlite3_last_insert_rowid(s->db);
 	return r;
@@ -566,7 +577,8 @@ static void file_unfiled(struct store *s)
 /* ---- reading ---- */
 
 static const char *const list_sql =
-	"SELECT g.id, g.title, (SELECT group_concat(title, char(10)) FROM alias WHERE grp = g.id), "
+	"SELECT g.id, g.title, (SELECT group_concat(title, char(10)) FROM (SELECT title FROM alias "
+	"WHERE grp = g.id ORDER BY title)), "
 	"g.oracle, g.note, g.dir, g.status,"
 	" sum(s.count), count(*), count(DISTINCT s.machine), count(DISTINCT s.kernel),"
 	" strftime('%Y-%m-%dT%H:%M:%SZ', min(s.first), 'unixepoch'), "
@@ -624,7 +636,8 @@ static struct store_sight sight_of(sqlite3_stmt *st)
 }
 
 #define SIGHT_COLUMNS                                                                             \
-	"g.title, (SELECT group_concat(title, char(10)) FROM alias WHERE grp = g.id), g.oracle, " \
+	"g.title, (SELECT group_concat(title, char(10)) FROM (SELECT title FROM alias WHERE grp " \
+	"= g.id ORDER BY title)), g.oracle, "                                                     \
 	"s.run, s.kernel, s.machine,"                                                             \
 	" s.boot_id, s.job, s.version, s.program, s.evidence, s.context, s.output, s.seed, "      \
 	"s.round, s.crew, s.lane, s.count,"                                                       \
@@ -702,13 +715,15 @@ static int add_one(void *arg, const struct store_sight *x)
 
 static int merge_group(void *arg, const struct store_group *g)
 {
+	const struct store_sight same = {.title = g->title, .alt = g->alt, .oracle = g->oracle};
 	struct merging *m = arg;
+	char dir[128];
 	int64_t id;
 	int r = store_each_sight(m->from, g->id, add_one, m->into);
 
 	/* What is known there is known here, unless somebody here knows better. */
 	if (r == 0 && g->status != STORE_NEW)
-		r = store_find(m->into, g->title, &id);
+		r = group_of(m->into, &same, &id, dir, sizeof(dir));
 	if (r == 0 && g->status != STORE_NEW)
 		r = store_mark(m->into, id, g->status, *g->note ? g->note : NULL);
 	return r;

@@ -20,6 +20,7 @@ static const struct verb {
 	{"ops", verb_ops, "list the ops, their arguments, and which cannot run here and why"},
 	{"caps", verb_caps, "list what this kernel, machine and user can do, and why not"},
 	{"klog", verb_klog, "find the kernel's reports in a log"},
+	{"findings", verb_findings, "list, show, mark and merge what was found over all runs"},
 	{"restore", verb_restore, "undo what a killed run had changed on this machine"},
 	{"vm", verb_vm, "boot a kernel in QEMU and run a sunder command in it"},
 };

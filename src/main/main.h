@@ -12,6 +12,7 @@ int verb_ops(int argc, char **argv);
 int verb_caps(int argc, char **argv);
 int verb_klog(int argc, char **argv);
 int verb_restore(int argc, char **argv);
+int verb_findings(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 int verb_vm(int argc, char **argv);
 

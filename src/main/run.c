@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "exec/flight.h"
+#include "filing.h"
 #include "sys/ledger.h"
 #include "sys/vmstat.h"
 
@@ -40,13 +41,17 @@ uint64_t run_splits(void)
 void run_finding(struct run *r, struct finding *f)
 {
 	enum run_exit code = f->lost_kernel ? EXIT_LOST : EXIT_FINDING;
+	unsigned int known = r->result.ngroups;
+	struct finding_group *g;
 
 	if (!r->result.oracle[f->oracle].enabled) {
 		finding_clear(f);
 		return;
 	}
 	r->result.exit = exit_worse(r->result.exit, code);
-	report_finding(&r->result, f, run_now_s() - r->start_s);
+	g = report_finding(&r->result, f, run_now_s() - r->start_s);
+	if (g && r->result.ngroups > known && !r->inject[0])
+		filing_add(r, g); /* what was planted is no finding of this machine */
 }
 
 /* ---- the output directory ---- */
@@ -428,6 +433,8 @@ static enum run_exit drive(struct run *r)
 	open_oracles(r);
 	open_counters(r);
 	r->start_s = run_now_s();
+	r->started = time(NULL);
+	filing_start(r);
 	r->result.splits_before = r->result.splits_now = run_splits();
 	e = make_crews(r);
 	if (e == 0) {
@@ -439,6 +446,7 @@ static enum run_exit drive(struct run *r)
 	flight_end(r->flight);
 	close_counters(r);
 	close_oracles(r);
+	filing_end(r);
 	if (e < 0)
 		log_error("the run cannot go on: %s", strerror(-e));
 	return e == 0 ? EXIT_CLEAN : e == -ENOMEM ? EXIT_RESOURCES : EXIT_USAGE;

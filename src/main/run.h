@@ -17,6 +17,7 @@ struct run_options {
 	uint64_t rounds; /* of a fixed program; 0: until the timeout */
 	const char *output; /* directory; NULL: sunder-NAME-TIME in the working directory */
 	const char *state; /* ledger directory; NULL: the default */
+	const char *store; /* of findings; NULL: in the ledger's directory */
 	enum report_format format;
 	double status_interval_s;
 	bool quiet;
@@ -56,6 +57,10 @@ struct run {
 	struct slot_places places;
 	char place_path[SLOT_HUGE_COUNT + MACHINE_MAX_HSTATES][320];
 	double start_s;
+	time_t started;
+	/* Copies of /proc/vmstat, for what a finding's context tells. */
+	char *vmstat_start, *vmstat_last;
+	double vmstat_last_s;
 	bool stop_asked; /* by a signal */
 	unsigned int signals;
 };

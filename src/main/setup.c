@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Pools, knobs and mounts of a run; every change through the ledger. */
 #include "run.h"
+#include "filing.h"
+#include "recover.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -179,8 +181,12 @@ int setup_knobs(struct run *r, bool *ret_changed)
 {
 	int e = open_ledger(r);
 
+	char store[320];
+
 	if (e < 0)
 		return e;
+	filing_dir(r->o->store, r->state, store, sizeof(store));
+	recover_runs(r->state, store, NULL, false);
 	e = ledger_guard(r->ledger);
 	if (e < 0) {
 		log_error("the guard process cannot be started: %s", strerror(-e));

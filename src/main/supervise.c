@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "run.h"
+#include "filing.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -321,6 +322,7 @@ static void tick(struct watch *w)
 		return;
 	r->result.elapsed_s = now;
 	drain_kmsg(w, false);
+	filing_tick(r, now);
 	for (unsigned int i = 0; i < r->result.ncrews; i++) {
 		drain_evidence(r, i);
 		check_progress(w, i);

@@ -28,6 +28,8 @@ static const char help[] =
 	"      --state DIR            where the ledger of changes to this machine is kept "
 	"(/var/lib/sunder)\n"
 	"      --until-finding        end at the first finding, for bisecting\n"
+	"      --store DIR            where findings are kept over all runs (findings in the state "
+	"directory)\n"
 	"      --tmp DIR              where file-backed slots are made (/var/tmp)\n"
 	"  -q, --quiet                no status lines\n"
 	"  -h, --help\n"
@@ -36,7 +38,16 @@ static const char help[] =
 	"could run here,\n"
 	"      5 the kernel or an executor was lost\n";
 
-enum { OPT_FORMAT = 256, OPT_STATUS, OPT_ALLOW, OPT_INJECT, OPT_STATE, OPT_TMP, OPT_UNTIL };
+enum {
+	OPT_FORMAT = 256,
+	OPT_STATUS,
+	OPT_ALLOW,
+	OPT_INJECT,
+	OPT_STATE,
+	OPT_TMP,
+	OPT_UNTIL,
+	OPT_STORE
+};
 
 static const struct option options[] = {
 	{"timeout", required_argument, NULL, 't'},
@@ -47,6 +58,7 @@ static const struct option options[] = {
 	{"allow", required_argument, NULL, OPT_ALLOW},
 	{"inject", required_argument, NULL, OPT_INJECT},
 	{"state", required_argument, NULL, OPT_STATE},
+	{"store", required_argument, NULL, OPT_STORE},
 	{"tmp", required_argument, NULL, OPT_TMP},
 	{"until-finding", no_argument, NULL, OPT_UNTIL},
 	{"quiet", no_argument, NULL, 'q'},
@@ -128,6 +140,9 @@ static int parse_option(struct run_options *o, int opt, const char *arg)
 		return add_inject(o, arg);
 	case OPT_STATE:
 		o->state = arg;
+		return 0;
+	case OPT_STORE:
+		o->store = arg;
 		return 0;
 	case OPT_TMP:
 		o->plan.tmp_dir = arg;

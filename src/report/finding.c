@@ -253,7 +253,8 @@ static struct finding_group *find_group(const struct run_result *r, const struct
 {
 	for (unsigned int i = 0; i < r->ngroups; i++)
 		if (r->group[i].first.oracle == f->oracle &&
-			strcmp(r->group[i].first.title, f->title) == 0)
+			strcmp(r->group[i].first.title, f->title) == 0 &&
+			strcmp(r->group[i].first.alt ?: "", f->alt ?: "") == 0)
 			return &r->group[i];
 	return NULL;
 }

@@ -16,8 +16,9 @@ struct store;
 
 /* One title as one run has seen it. Strings are UTF-8 without control characters but newline; NULL counts as "". */
 struct store_sight {
-	const char *title; /* one line; the group's key */
-	const char *alt; /* other titles, newline separated */
+	const char *title; /* one line */
+	const char *
+		alt; /* other titles, newline separated, sorted; with the title they are the group's key */
 	const char *oracle;
 	const char *
 		run; /* names the run: same for all its findings, different from other runs' everywhere */

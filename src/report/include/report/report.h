@@ -92,6 +92,19 @@ struct op_totals op_totals(const struct run_result *r, unsigned int op);
  */
 struct finding_group *report_finding(struct run_result *r, struct finding *f, double now_s);
 
+/* /proc/vmstat as it is now, for free(); NULL if it cannot be read. */
+char *report_vmstat(void);
+
+/*
+ * What the machine is like: kernel, command line, taint, knobs, memory of each node, and how vmstat changed since those two copies
+ * of it (may be NULL).
+ */
+void report_context(
+	const struct run_result *r, const char *vmstat_start, const char *vmstat_last, FILE *out);
+
+/* The last 50 lines of the kernel log, for free(); NULL if it may not be read. */
+char *report_log_tail(void);
+
 /*
  * The plan as in summary.json (new reference): plan_json(), whatever bytes the job's name is made
  * of; JSON null if it cannot be told.
