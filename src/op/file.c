@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "op/op.h"
 #include "backings.h"
+#include "file.h"
 #include "result.h"
 
 static off_t bytes_of(const struct op_span *s, uint32_t page)
@@ -146,7 +147,7 @@ static const struct arg_word truncate_words[] = {
 	{NULL, 0},
 };
 
-static const struct arg_desc truncate_args[] = {
+const struct arg_desc file_truncate_args[] = {
 	{"slot", ARG_SLOT, 0, NULL, "whose object"},
 	{"off", ARG_OFF, 0, NULL, "pages that stay in a bounce or shrink"},
 	{"how", ARG_ENUM, 0, truncate_words,
@@ -181,18 +182,28 @@ static struct op_span cut_off(const struct op_env *e, const struct op_call *c)
 	return s;
 }
 
-static long run_ftruncate(struct op_env *e, const struct op_call *c)
+long file_truncate(
+	struct op_env *e, const struct op_call *c, long (*set)(struct op_env *e, int fd, off_t len))
 {
 	struct op_span s = cut_off(e, c);
 	uint32_t how = c->arg[TRUNCATE_ARG_HOW];
+	long r = how == TRUNCATE_GROW ? 0 : set(e, s.slot->fd, bytes_of(&s, s.page));
 
-	if (how != TRUNCATE_GROW && ftruncate(s.slot->fd, bytes_of(&s, s.page)) < 0)
-		return -errno;
-	if (how == TRUNCATE_SHRINK || how == TRUNCATE_HALF)
-		return 0;
+	if (r < 0 || how == TRUNCATE_SHRINK || how == TRUNCATE_HALF)
+		return r;
 	if (how == TRUNCATE_BOUNCE)
 		hold(c->arg[TRUNCATE_ARG_HOLD]);
-	return result_of(ftruncate(s.slot->fd, bytes_of(&s, s.slot->pages)));
+	return set(e, s.slot->fd, bytes_of(&s, s.slot->pages));
+}
+
+static long set_length(struct op_env *e, int fd, off_t len)
+{
+	return result_of(ftruncate(fd, len));
+}
+
+static long run_ftruncate(struct op_env *e, const struct op_call *c)
+{
+	return file_truncate(e, c, set_length);
 }
 
 /*
@@ -200,7 +211,7 @@ static long run_ftruncate(struct op_env *e, const struct op_call *c)
  * sure of itself. Those to half are, being all alike; but for hugetlb, where a fault that has looked at the size and clears
  * its page puts that page in beyond the end when the truncation is long over (hugetlb_no_page).
  */
-static unsigned int effects_ftruncate(
+unsigned int file_truncate_effects(
 	const struct op_env *e, const struct op_call *c, struct effect *eff)
 {
 	struct op_span s = cut_off(e, c);
@@ -227,7 +238,7 @@ static unsigned int effects_ftruncate(
 }
 
 /* Half of the calls bounce, and a short object does not stay so for long. */
-static void tune_ftruncate(struct op_call *c, struct rng *r)
+void file_truncate_tune(struct op_call *c, struct rng *r)
 {
 	static const uint8_t how[] = {TRUNCATE_BOUNCE, TRUNCATE_BOUNCE, TRUNCATE_BOUNCE,
 		TRUNCATE_BOUNCE, TRUNCATE_SHRINK, TRUNCATE_HALF, TRUNCATE_GROW, TRUNCATE_GROW};
@@ -235,14 +246,14 @@ static void tune_ftruncate(struct op_call *c, struct rng *r)
 	c->arg[TRUNCATE_ARG_HOW] = how[rng_below(r, sizeof(how))];
 }
 
-static bool undo_ftruncate(const struct op_call *c, struct op_call *ret)
+bool file_truncate_undo(const struct op_call *c, struct op_call *ret)
 {
 	*ret = *c;
 	ret->arg[TRUNCATE_ARG_HOW] = TRUNCATE_GROW;
 	return c->arg[TRUNCATE_ARG_HOW] == TRUNCATE_SHRINK;
 }
 
-static const struct op_errno errnos_ftruncate[] = {
+const struct op_errno file_truncate_errnos[] = {
 	{EINVAL, WHEN_UNALIGNED}, /* hugetlbfs_setattr */
 	{ENOSPC, WHEN_FILE}, /* metadata of a full filesystem */
 	{0, 0},
@@ -256,10 +267,10 @@ const struct op op_ftruncate = {
 		     "remove_inode_hugepages unmap_mapping_range truncate_pagecache",
 	.weight = 5,
 	.backings = BACKINGS_WITH_FD,
-	.args = truncate_args,
-	.errnos = errnos_ftruncate,
+	.args = file_truncate_args,
+	.errnos = file_truncate_errnos,
 	.run = run_ftruncate,
-	.effects = effects_ftruncate,
-	.tune = tune_ftruncate,
-	.undo = undo_ftruncate,
+	.effects = file_truncate_effects,
+	.tune = file_truncate_tune,
+	.undo = file_truncate_undo,
 };

@@ -99,6 +99,35 @@ static const struct {
 	{87, "uffd_zeropage"},
 	{88, "uffd_continue"},
 	{91, "uffd_wake"},
+	{100, "uring_register"},
+	{101, "uring_unregister"},
+	{102, "uring_update"},
+	{103, "uring_clone"},
+	{104, "uring_write_fixed"},
+	{105, "uring_read_fixed"},
+	{106, "uring_madvise"},
+	{107, "uring_fallocate"},
+	{108, "uring_punch"},
+	{109, "uring_ftruncate"},
+	{110, "process_vm_readv"},
+	{111, "process_vm_writev"},
+	{112, "proc_mem_read"},
+	{113, "proc_mem_write"},
+	{114, "ptrace_peek"},
+	{115, "vmsplice"},
+	{116, "odirect_write"},
+	{117, "odirect_read"},
+	{118, "file_read"},
+	{119, "file_write"},
+	{120, "cachestat"},
+	{121, "file_sync"},
+	{122, "futex"},
+	{123, "robust_list"},
+	{124, "clear_refs"},
+	{125, "pagemap_scan"},
+	{126, "kpageflags"},
+	{127, "numa_stat"},
+	{128, "peer_maps"},
 };
 
 static void numbers_never_move(void **state)
@@ -257,10 +286,12 @@ static void fixture_init(struct fixture *f)
 	f->node[1].id = 2;
 	f->node[2].id = 7;
 	f->machine = (struct machine){.page_size = PAGE,
+		.pmd_size = PAGE * PMD,
 		.node = f->node,
 		.nnodes = 3,
 		.mem_node = f->mem_node,
 		.nmem_nodes = 2};
+	caps_setup(&f->machine, NULL);
 	f->pid[0] = 100;
 	f->pid[1] = 200;
 	f->env = (struct op_env){.machine = &f->machine,
@@ -499,6 +530,54 @@ static void effects_lie_within_their_slot(void **state)
 	}
 }
 
+/* The same effects, whoever does it: a kernel worker or this thread. */
+static void requests_of_rings_have_the_effects_of_the_direct_ops(void **state)
+{
+	static const struct {
+		const char *ring, *direct;
+		uint32_t slot, what; /* advice */
+	} pairs[] = {
+		{"uring_madvise", "madvise_dontneed", ANON, 0},
+		{"uring_madvise", "madvise_dontneed", MEMFD, 0},
+		{"uring_madvise", "madvise_free", ANON, 1},
+		{"uring_madvise", "madvise_dontneed", MEMFD, 1}, /* not of anonymous memory */
+		{"uring_madvise", "madvise_remove", MEMFD, 2},
+		{"uring_madvise", "madvise_remove", HUGETLB, 2},
+		{"uring_madvise", "madvise_dontneed", HUGETLB_PRIVATE, 2},
+		{"uring_madvise", "madvise_pageout", ANON, 4},
+	};
+	struct fixture f;
+
+	fixture_init(&f);
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		struct op_call a = call(pairs[i].ring, pairs[i].slot, 0, 512, 512);
+		struct op_call b = call(pairs[i].direct, pairs[i].slot, 0, 512, 512);
+		struct effect of_a[EFFECTS_MAX] = {0}, of_b[EFFECTS_MAX] = {0};
+
+		a.arg[4] = pairs[i].what;
+		assert_int_equal(effects_of(&f, &a, of_a), effects_of(&f, &b, of_b));
+		assert_memory_equal(of_a, of_b, sizeof(of_a));
+	}
+}
+
+/* Pages behind a written one stay cut off, and where not every page has a cell nothing is promised. */
+static void a_write_to_a_file_makes_it_reach_over_what_lies_before(void **state)
+{
+	struct op_call c = call("file_write", MEMFD, 0, 0, 0);
+	struct effect eff[EFFECTS_MAX];
+	struct fixture f;
+
+	fixture_init(&f);
+	c.arg[1] = 700;
+	assert_int_equal(effects_of(&f, &c, eff), 1);
+	assert_int_equal(eff[0].kinds, EFFECT_SIZED);
+	assert_int_equal(eff[0].page, 0);
+	assert_int_equal(eff[0].pages, 700);
+	c.arg[1] = 0;
+	assert_int_equal(effects_of(&f, &c, eff), 1);
+	assert_int_equal(eff[0].kinds, EFFECT_RESIZED);
+}
+
 static void only_private_pages_are_lost_by_munmap_and_dontneed(void **state)
 {
 	static const char *const names[] = {
@@ -692,7 +771,10 @@ static void errnos_that_no_kernel_gives_are_never_legal(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(published); i++) {
 		const struct op *op = op_get(published[i].number);
 
-		assert_false(op_errno_legal(op, ENXIO, ~(uint32_t)WHEN_UNSUITED));
+		/* ENXIO: a ring without buffers alone */
+		assert_false(op_errno_legal(op, ENXIO,
+			~(uint32_t)(WHEN_UNSUITED |
+				    (strncmp(op->name, "uring_", 6) ? 0 : WHEN_ODD))));
 		assert_false(op_errno_legal(op, ENODATA, ~(uint32_t)WHEN_UNSUITED));
 		assert_false(op_errno_legal(op, ERANGE, ~(uint32_t)WHEN_UNSUITED));
 		assert_false(op_errno_legal(op, EHWPOISON, ~(uint32_t)WHEN_UNSUITED));
@@ -1101,6 +1183,8 @@ int main(void)
 		cmocka_unit_test(folded_values_are_in_range_and_stay_as_they_are),
 		cmocka_unit_test(effects_on_hugetlb_cover_whole_huge_pages),
 		cmocka_unit_test(effects_lie_within_their_slot),
+		cmocka_unit_test(requests_of_rings_have_the_effects_of_the_direct_ops),
+		cmocka_unit_test(a_write_to_a_file_makes_it_reach_over_what_lies_before),
 		cmocka_unit_test(only_private_pages_are_lost_by_munmap_and_dontneed),
 		cmocka_unit_test(a_part_of_a_huge_page_is_not_sure_to_be_zeroed),
 		cmocka_unit_test(a_writable_mapping_of_a_hugetlb_file_makes_it_longer),

@@ -60,6 +60,12 @@
 	X(UFFD_MOVE, uffd_move, "UFFDIO_MOVE")                                          \
 	X(UFFD_POISON, uffd_poison, "UFFDIO_POISON")                                    \
 	X(SWAP, swap, "swap space")                                                     \
+	X(PEER_MEMORY, peer_memory, "another process's memory (ptrace)")                \
+	X(PTRACE, ptrace, "ptrace of a child")                                          \
+	X(CACHESTAT, cachestat, "cachestat")                                            \
+	X(CLEAR_REFS, clear_refs, "/proc/PID/clear_refs")                               \
+	X(PAGEMAP_SCAN, pagemap_scan, "PAGEMAP_SCAN of /proc/PID/pagemap")              \
+	X(KPAGEFLAGS, kpageflags, "/proc/kpageflags and kpagecount")                    \
 	X(URING, uring, "io_uring with fixed buffers")                                  \
 	X(URING_SQPOLL, uring_sqpoll, "io_uring rings polled by a thread")              \
 	X(URING_UPDATE, uring_update, "updating fixed buffers of io_uring")             \

@@ -81,6 +81,29 @@
 	X(102, uring_update)           \
 	X(103, uring_clone)            \
 	X(104, uring_write_fixed)      \
-	X(105, uring_read_fixed)
+	X(105, uring_read_fixed)       \
+	X(106, uring_madvise)          \
+	X(107, uring_fallocate)        \
+	X(108, uring_punch)            \
+	X(109, uring_ftruncate)        \
+	X(110, process_vm_readv)       \
+	X(111, process_vm_writev)      \
+	X(112, proc_mem_read)          \
+	X(113, proc_mem_write)         \
+	X(114, ptrace_peek)            \
+	X(115, vmsplice)               \
+	X(116, odirect_write)          \
+	X(117, odirect_read)           \
+	X(118, file_read)              \
+	X(119, file_write)             \
+	X(120, cachestat)              \
+	X(121, file_sync)              \
+	X(122, futex)                  \
+	X(123, robust_list)            \
+	X(124, clear_refs)             \
+	X(125, pagemap_scan)           \
+	X(126, kpageflags)             \
+	X(127, numa_stat)              \
+	X(128, peer_maps)
 
 #endif
