@@ -35,8 +35,9 @@ bool pool_match(const char *path, char *name, size_t size, int *ret_node)
 	else
 		return false;
 	slash = strchr(path, '/');
-	if (!slash || strcmp(slash, "/nr_hugepages") || strncmp(path, "hugepages-", 10) ||
-		(size_t)(slash - path) >= size)
+	if (!slash ||
+		(strcmp(slash, "/nr_hugepages") && strcmp(slash, "/nr_hugepages_mempolicy")) ||
+		strncmp(path, "hugepages-", 10) || (size_t)(slash - path) >= size)
 		return false;
 	memcpy(name, path, (size_t)(slash - path));
 	name[slash - path] = '\0';
@@ -181,6 +182,21 @@ int pool_write(struct ledger *l, const char *name, int node, const char *path, c
 		entry_confirm(l, e, text);
 	}
 	return r;
+}
+
+int pool_hold(struct ledger *l, const char *name)
+{
+	_cleanup_free_ char *old = NULL;
+	struct entry *e = entry_find(l, ENTRY_POOL, name);
+	unsigned long long total;
+	int r;
+
+	if (e)
+		return entry_extend(l, e, ENTRY_HELD);
+	r = pool_persistent(name, -1, &total);
+	if (r == 0)
+		r = pool_describe(name, total, &old);
+	return r < 0 ? r : entry_add(l, ENTRY_POOL, name, old, ENTRY_HELD, &e);
 }
 
 /*

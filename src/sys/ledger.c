@@ -15,6 +15,7 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/swap.h>
 
 #define STATE_DIR "/var/lib/sunder"
 
@@ -283,6 +284,21 @@ int ledger_write(struct ledger *l, const char *path, const char *value)
 	return r;
 }
 
+int ledger_hold(struct ledger *l, const char *path)
+{
+	char now[KNOB_MAX], pool[NAME_MAX + 1];
+	struct entry *e;
+	int r, node;
+
+	if (pool_match(path, pool, sizeof(pool), &node))
+		return pool_hold(l, pool);
+	e = entry_find(l, ENTRY_KNOB, path);
+	if (e)
+		return entry_extend(l, e, ENTRY_HELD);
+	r = knob_read(path, now, sizeof(now));
+	return r < 0 ? r : entry_add(l, ENTRY_KNOB, path, now, ENTRY_HELD, &e);
+}
+
 /* As the entry records it: absolute, for the undoing process may have another working directory. */
 static int absolute(const char *path, char *buf, size_t size, char *real, size_t real_size)
 {
@@ -316,6 +332,23 @@ int ledger_mount(struct ledger *l, const char *source, const char *target, const
 	if (r < 0)
 		return r;
 	if (mount(source, real, type, MS_NOSUID | MS_NODEV, options) < 0) {
+		r = -errno;
+		entry_done(l, e);
+	}
+	return r;
+}
+
+int ledger_swapon(struct ledger *l, const char *path)
+{
+	char abs[PATH_MAX], real[PATH_MAX];
+	struct entry *e;
+	int r = absolute(path, abs, sizeof(abs), real, sizeof(real));
+
+	if (r == 0)
+		r = entry_add(l, ENTRY_SWAP, abs, "", "", &e);
+	if (r < 0)
+		return r;
+	if (swapon(real, 0) < 0) {
 		r = -errno;
 		entry_done(l, e);
 	}

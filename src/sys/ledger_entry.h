@@ -19,7 +19,18 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum entry_kind { ENTRY_KNOB, ENTRY_POOL, ENTRY_MOUNT, ENTRY_DIR, ENTRY_FILE, ENTRY_KINDS };
+enum entry_kind {
+	ENTRY_KNOB,
+	ENTRY_POOL,
+	ENTRY_MOUNT,
+	ENTRY_DIR,
+	ENTRY_FILE,
+	ENTRY_SWAP,
+	ENTRY_KINDS
+};
+
+/* Among the values of an entry: others of the run write it, so that it stays pending to the end. No knob reads so. */
+#define ENTRY_HELD "(held)"
 
 /* Longest value of a knob that can be recorded: what sysfs and procfs show at once. */
 enum { KNOB_MAX = 4096 };
@@ -111,6 +122,7 @@ int knob_write(const char *path, const char *value);
 /* A hugetlb pool of one page size, on all nodes; see hugetlb_pool.c. */
 bool pool_match(const char *path, char *name, size_t size, int *ret_node);
 int pool_write(struct ledger *l, const char *name, int node, const char *path, const char *value);
+int pool_hold(struct ledger *l, const char *name);
 int pool_undo(struct ledger *l, struct entry *e);
 
 /*

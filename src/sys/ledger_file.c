@@ -11,7 +11,7 @@
 
 enum { WORDS_MAX = 8, FILE_MAX = 64 << 20 };
 
-static const char *const kind_names[ENTRY_KINDS] = {"knob", "pool", "mount", "dir", "file"};
+static const char *const kind_names[ENTRY_KINDS] = {"knob", "pool", "mount", "dir", "file", "swap"};
 
 const char *entry_kind_name(enum entry_kind kind)
 {
@@ -332,7 +332,8 @@ void entry_confirm(struct ledger *l, struct entry *e, const char *now)
 {
 	char seq[16];
 
-	if (!e->pending && entry_knows(e, now))
+	/* Held: what others write next is ours as well. */
+	if (entry_knows(e, ENTRY_HELD) || (!e->pending && entry_knows(e, now)))
 		return;
 	snprintf(seq, sizeof(seq), "%u", e->seq);
 	/*

@@ -492,6 +492,102 @@ static void a_pool_takes_numbers_only(void **state)
 	restore_and_close(l, 0);
 }
 
+static void a_held_knob_goes_back_whatever_stands_there(void **state)
+{
+	struct ledger *l = open_ledger(0);
+
+	assert_int_equal(ledger_hold(l, SCAN), 0);
+	assert_fake(SCAN, "4096");
+	fake_file(SCAN, "17\n");
+	fake_file(SCAN, "511\n");
+	restore_and_close(l, 1);
+	assert_fake(SCAN, "4096");
+}
+
+static void a_written_knob_that_is_held_goes_back_to_before_the_write(void **state)
+{
+	struct ledger *l = open_ledger(0);
+
+	assert_int_equal(ledger_write(l, SCAN, "8"), 0);
+	assert_int_equal(ledger_hold(l, SCAN), 0);
+	fake_file(SCAN, "17\n");
+	restore_and_close(l, 1);
+	assert_fake(SCAN, "4096");
+}
+
+static void a_write_to_a_held_knob_leaves_it_held(void **state)
+{
+	struct ledger *l = open_ledger(0);
+
+	assert_int_equal(ledger_hold(l, SCAN), 0);
+	assert_int_equal(ledger_write(l, SCAN, "8"), 0);
+	fake_file(SCAN, "17\n");
+	assert_int_equal(ledger_hold(l, SCAN), 0);
+	restore_and_close(l, 1);
+	assert_fake(SCAN, "4096");
+}
+
+static void hold_scan(struct ledger *l)
+{
+	ledger_write(l, SCAN, "8");
+	ledger_hold(l, SCAN);
+	fake_file(SCAN, "17\n");
+}
+
+static void a_hold_outlives_its_owner(void **state)
+{
+	as_dead_owner(hold_scan);
+	ledger_close(open_ledger(1));
+	assert_fake(SCAN, "4096");
+}
+
+static void a_hold_of_an_earlier_boot_is_forgotten(void **state)
+{
+	as_dead_owner(hold_scan);
+	fake_file(BOOT_ID, "99999999-2222-3333-4444-555555555555\n");
+	fake_file(SCAN, "12\n");
+	ledger_close(open_ledger(1));
+	assert_fake(SCAN, "12");
+}
+
+static void a_knob_that_is_not_there_cannot_be_held(void **state)
+{
+	struct ledger *l = open_ledger(0);
+
+	assert_int_equal(ledger_hold(l, "/sys/kernel/mm/nothing"), -ENOENT);
+	restore_and_close(l, 0);
+}
+
+static void a_held_pool_goes_back_from_any_size(void **state)
+{
+	struct ledger *l = open_ledger(0);
+
+	make_pools();
+	assert_int_equal(ledger_hold(l, NODE4 "nr_hugepages"), 0);
+	assert_int_equal(ledger_hold(l, POOL "nr_hugepages_mempolicy"), 0);
+	fake_file(POOL "nr_hugepages", "99\n");
+	fake_file(POOL "surplus_hugepages", "0\n");
+	fake_file(NODE0 "surplus_hugepages", "0\n");
+	fake_file(NODE0 "nr_hugepages", "98\n");
+	fake_file(NODE4 "nr_hugepages", "1\n");
+	restore_and_close(l, 1);
+	assert_fake(NODE0 "nr_hugepages", "10");
+	assert_fake(NODE4 "nr_hugepages", "0");
+	assert_fake(POOL "nr_hugepages", "10");
+}
+
+static void controllers_are_a_list(void **state)
+{
+	struct ledger *l = open_ledger(0);
+
+	fake_file("/sys/fs/cgroup/cgroup.subtree_control", "cpu memory\n");
+	assert_int_equal(
+		ledger_write(l, "/sys/fs/cgroup/cgroup.subtree_control", "cpu memory hugetlb"), 0);
+	assert_fake("/sys/fs/cgroup/cgroup.subtree_control", "cpu memory hugetlb");
+	restore_and_close(l, 1);
+	assert_fake("/sys/fs/cgroup/cgroup.subtree_control", "cpu memory");
+}
+
 /* A mount namespace of our own in a child; exits 77 where that is not allowed. */
 static void enter_private_mounts(void)
 {
@@ -827,6 +923,14 @@ int main(void)
 		LEDGER_TEST(a_pool_gives_each_node_its_pages_back),
 		LEDGER_TEST(a_pool_resized_by_someone_else_is_kept),
 		LEDGER_TEST(a_pool_takes_numbers_only),
+		LEDGER_TEST(a_held_knob_goes_back_whatever_stands_there),
+		LEDGER_TEST(a_written_knob_that_is_held_goes_back_to_before_the_write),
+		LEDGER_TEST(a_write_to_a_held_knob_leaves_it_held),
+		LEDGER_TEST(a_hold_outlives_its_owner),
+		LEDGER_TEST(a_hold_of_an_earlier_boot_is_forgotten),
+		LEDGER_TEST(a_knob_that_is_not_there_cannot_be_held),
+		LEDGER_TEST(a_held_pool_goes_back_from_any_size),
+		LEDGER_TEST(controllers_are_a_list),
 		LEDGER_TEST(a_mount_goes_even_when_busy),
 		LEDGER_TEST(a_read_only_directory_is_told_as_such),
 		LEDGER_TEST(the_default_directory_is_the_first_that_can_be_written),

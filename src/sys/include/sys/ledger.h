@@ -50,9 +50,22 @@ int ledger_guard(struct ledger *l);
  * Writes a knob: old value recorded durably, then written. A knob already at the value is left
  * alone. 0 or -errno, -EFBIG: its value is too long to be recorded. Of hugetlb pools (nr_hugepages
  * in /sys/kernel/mm/hugepages and of nodes) the persistent part is meant and all nodes are
- * recorded; 0 does not mean that the kernel found all the pages asked for: read the pool.
+ * recorded; 0 does not mean that the kernel found all the pages asked for: read the pool. Of a cgroup.subtree_control
+ * the value is the whole list, "cpuset memory"; only what it has more or less than the present one is written.
  */
 int ledger_write(struct ledger *l, const char *path, const char *value);
+
+/*
+ * Records a knob's present value without writing it: whatever stands there later is taken for ours (executors of this
+ * run write it as they like) and goes back to what it was before the first change. Pools as in ledger_write(). 0 or -errno.
+ */
+int ledger_hold(struct ledger *l, const char *path);
+
+/*
+ * swapon(2) of a file or device that has a swap header, undone by swapoff: slow where much of it is in use, and tried
+ * again while there is no memory to take it back. 0 or -errno.
+ */
+int ledger_swapon(struct ledger *l, const char *path);
 
 /*
  * mount(2), nosuid and nodev; undone by umount (lazy if busy). The target directory must exist. 0
