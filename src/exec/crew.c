@@ -27,6 +27,20 @@ static size_t lay_out(struct crew_ctl *ctl, struct space_mem *mem)
 	return mem->used;
 }
 
+/* One for all crews, made with the first that needs it, for the life of the supervisor. NULL: none is needed, or no memory. */
+static struct scarcity *run_scarcity(const struct plan *plan)
+{
+	static struct scarcity *shared;
+	void *p;
+
+	if (shared || !(plan_uses(plan) & (OP_SCARCE_NOW | OP_SCARCE_ON)))
+		return shared;
+	p = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (p != MAP_FAILED)
+		shared = p;
+	return shared;
+}
+
 static void describe(
 	struct crew_ctl *ctl, const struct plan *plan, unsigned int index, const struct machine *m)
 {
@@ -36,6 +50,7 @@ static void describe(
 	ctl->nlanes = pc->nlanes;
 	ctl->nprocs = pc->nprocs;
 	ctl->nslots = plan->nslots;
+	ctl->scarcity = run_scarcity(plan);
 	for (unsigned int l = 0; l < pc->nlanes; l++)
 		ctl->lane_proc[l] = pc->lane[l].proc;
 	for (unsigned int i = 0; i < plan->nslots; i++) {
@@ -127,6 +142,14 @@ void crew_free(struct crew *c)
 	free(c);
 }
 
+void scarcity_over(struct crew_ctl *ctl)
+{
+	uint32_t n = atomic_exchange(&ctl->scarce, 0);
+
+	if (n)
+		atomic_fetch_add(&ctl->scarcity->ended, n);
+}
+
 static void prepare_start(struct crew *c, uint64_t first_round)
 {
 	struct crew_ctl *ctl = c->ctl;
@@ -144,6 +167,7 @@ static void prepare_start(struct crew *c, uint64_t first_round)
 	ctl->meets_now = 0;
 	if (!ctl->meet_margin_ns)
 		ctl->meet_margin_ns = MEET_MARGIN_NS;
+	scarcity_over(ctl); /* of executors that died in the middle of it */
 	for (unsigned int i = 0; i < ctl->nslots; i++)
 		for (uint32_t k = 0; ctl->slot[i].present && k < ctl->space[i].nchunks; k++)
 			space_mark_dirty(&ctl->space[i], k);

@@ -52,6 +52,20 @@ static void behave(pid_t supervisor)
 	}
 }
 
+/* All that the crew maps from here on is charged to its own group. */
+static void join_cgroup(const struct crew *crew)
+{
+	char path[BOX_PATH + 64];
+	long r;
+
+	if (!crew->box || !crew->box->cgroup[0])
+		return;
+	snprintf(path, sizeof(path), "%s/crew%u/cgroup.procs", crew->box->cgroup, crew->index);
+	r = box_put(path, "0");
+	if (r < 0)
+		executor_fail(crew->ctl, (int)-r, "joining the crew's cgroup");
+}
+
 /* Executors after the first are its forks, so that they inherit its shared mappings, and children of the supervisor. */
 static unsigned int fork_siblings(struct crew_ctl *ctl, pid_t supervisor)
 {
@@ -126,6 +140,7 @@ static struct lane *new_lane(struct executor *ex, unsigned int no, const struct 
 		.nlanes = ctl->nlanes,
 		.proc = ex->proc,
 		.ring = &l->ctl->ring,
+		.scarcity = ctl->scarcity,
 		.inject = no == 0 ? ctl->inject_cell : CELL_INJECT_NONE};
 	return l;
 }
@@ -181,7 +196,9 @@ static void run_lanes(struct executor *ex)
 		.nslots = ex->ctl->nslots,
 		.proc = ex->proc,
 		.nprocs = ex->ctl->nprocs,
-		.pid = ex->ctl->pid};
+		.pid = ex->ctl->pid,
+		.box = ex->box,
+		.crew = ex->ctl->index};
 	bool first = true;
 
 	open_proc_files(&shared);
@@ -207,10 +224,15 @@ static void run_lanes(struct executor *ex)
 _Noreturn void executor_main(struct crew *crew, pid_t supervisor)
 {
 	struct crew_ctl *ctl = crew->ctl;
-	struct executor ex = {.ctl = ctl, .plan = crew->plan, .machine = crew->machine};
+	struct executor ex = {.ctl = ctl,
+		.plan = crew->plan,
+		.machine = crew->machine,
+		.box = crew->box,
+		.uses = plan_uses(crew->plan)};
 	int r;
 
 	behave(supervisor);
+	join_cgroup(crew);
 	atomic_store_explicit(&ctl->pid[0], getpid(), memory_order_release);
 	if (!arena_find(ctl->slot, ctl->nslots, ctl->nlanes))
 		executor_fail(ctl, ENOMEM, "address space for the slots");

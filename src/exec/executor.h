@@ -30,8 +30,10 @@ struct executor {
 	struct crew_ctl *ctl;
 	const struct plan *plan;
 	const struct machine *machine;
+	const struct box *box;
 	unsigned int proc, nlanes;
 	uint64_t spin; /* ticks */
+	uint32_t uses; /* plan_uses() */
 	bool crowded; /* more lanes on the machine than CPUs */
 	bool learns; /* some program has aims: how long ops take is learned */
 	struct looks *looks;
@@ -43,6 +45,9 @@ _Noreturn void executor_main(struct crew *crew, pid_t supervisor);
 
 /* Thread body. arg: struct lane. */
 void *lane_main(void *arg);
+
+/* Ends all scarcity that the crew has begun. While no op of it runs. */
+void scarcity_over(struct crew_ctl *ctl);
 
 /* The crew cannot go on: tells the supervisor why, and ends the process. */
 _Noreturn void executor_fail(struct crew_ctl *ctl, int err, const char *what);

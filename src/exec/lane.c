@@ -42,6 +42,7 @@ static inline void bump(_Atomic uint64_t *p, uint64_t n)
 struct before {
 	uint32_t hole, bus, guard;
 	bool busy;
+	struct scarcity_mark scarce;
 };
 
 static struct track *hole_track(struct lane *l, const struct op_span *s)
@@ -64,7 +65,7 @@ static struct before look_before(struct lane *l, const struct op_span *s)
 	const struct track *h = hole_track(l, s), *b = bus_track(l, s), *g = guard_track(l, s);
 	struct before f = {atomic_load_explicit(&h->restore.b, memory_order_acquire),
 		atomic_load_explicit(&b->restore.b, memory_order_acquire),
-		atomic_load_explicit(&g->restore.b, memory_order_acquire), false};
+		atomic_load_explicit(&g->restore.b, memory_order_acquire), false, {0}};
 
 	f.busy = f.hole != atomic_load_explicit(&h->restore.e, memory_order_acquire) ||
 		 f.bus != atomic_load_explicit(&b->restore.e, memory_order_acquire) ||
@@ -103,6 +104,10 @@ static void judge_errno(struct lane *l, const struct op *op, const struct op_cal
 		when |= WHEN_LOCKED;
 	if (atomic_load_explicit(&ctl->stop, memory_order_relaxed))
 		when |= WHEN_GONE_PEER;
+	if (scarcity_since(ctl->scarcity, &f->scarce))
+		when |= WHEN_SCARCE;
+	if (l->ex->uses & OP_FENCES_NODES)
+		when |= WHEN_FENCED;
 	if (op_errno_legal(op, err, when))
 		return;
 	e = (struct evidence){.kind = EVIDENCE_ERRNO,
@@ -223,6 +228,22 @@ static void wait_until(const struct lane *l, uint64_t deadline)
 	}
 }
 
+static void scarcity_begin(struct crew_ctl *ctl)
+{
+	if (!ctl->scarcity)
+		return;
+	atomic_fetch_add_explicit(&ctl->scarce, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&ctl->scarcity->begun, 1, memory_order_seq_cst);
+}
+
+static void scarcity_end(struct crew_ctl *ctl)
+{
+	if (!ctl->scarcity)
+		return;
+	atomic_fetch_add_explicit(&ctl->scarcity->ended, 1, memory_order_seq_cst);
+	atomic_fetch_sub_explicit(&ctl->scarce, 1, memory_order_relaxed);
+}
+
 /* due: when it shall start, ticks; 0: now. */
 static void run_op(struct lane *l, const struct op_call *c, unsigned int index, uint64_t due)
 {
@@ -250,6 +271,9 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 
 		before = look_before(l, &s);
 	}
+	before.scarce = scarcity_mark(ctl->scarcity);
+	if (__builtin_expect(op->uses & (OP_SCARCE_NOW | OP_SCARCE_ON), 0))
+		scarcity_begin(ctl);
 	atomic_store_explicit(&l->ctl->op, c->op, memory_order_relaxed);
 	atomic_store_explicit(&l->ctl->op_index, index, memory_order_relaxed);
 	rec->op = c->op;
@@ -264,6 +288,8 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 	if (__builtin_expect(ctl->injecting, 0))
 		inject(l, &r);
 	atomic_store_explicit(&l->ctl->op_start, 0, memory_order_release);
+	if (__builtin_expect(op->uses & OP_SCARCE_NOW, 0))
+		scarcity_end(ctl);
 	effects_end(ctl->space, ctl->nslots, l->env.proc, l->no, &fx, r >= 0);
 	rec->stop = stop;
 	rec->err = r < 0 ? (int16_t)-r : 0;
@@ -345,8 +371,11 @@ static void phase_run(struct lane *l)
 	draw(l, round + 1);
 }
 
-/* Huge pages that were just freed may still be on their way back to the pool (free_hpage_work). */
-static int map_view(const struct slot *s, unsigned int view)
+/*
+ * Huge pages that were just freed may still be on their way back to the pool (free_hpage_work). Where ops shrink pools, another
+ * crew's may have just done so: then without a reservation, which is always to be had.
+ */
+static int map_view(const struct lane *l, const struct slot *s, unsigned int view)
 {
 	uint64_t until = clock_ticks() + clock_from_ns(POOL_WAIT_NS);
 	int r;
@@ -355,6 +384,8 @@ static int map_view(const struct slot *s, unsigned int view)
 		r = slot_map(s, view, 0, s->pages, 0);
 		if (r != -ENOMEM || s->granule == 1)
 			return r;
+		if (l->ex->uses & OP_SHRINKS_POOLS)
+			return slot_map(s, view, 0, s->pages, MAP_NORESERVE);
 		sched_yield();
 	} while (clock_ticks() < until);
 	return r;
@@ -370,7 +401,7 @@ static void map_process(struct lane *l)
 		const struct slot *s = &ctl->slot[i];
 
 		for (unsigned int v = 0; s->present && v < s->nviews; v++) {
-			r = map_view(s, v);
+			r = map_view(l, s, v);
 			if (r < 0) {
 				char what[96];
 
@@ -421,11 +452,27 @@ static void work_end(struct lane *l)
 	atomic_store_explicit(&l->ctl->op, LANE_IDLE, memory_order_relaxed);
 }
 
+static void pin(const struct lane *l)
+{
+	size_t size = CPU_ALLOC_SIZE(MACHINE_MAX_CPUS);
+	cpu_set_t *set;
+
+	if (l->plan->cpu < 0 || !(set = CPU_ALLOC(MACHINE_MAX_CPUS)))
+		return;
+	CPU_ZERO_S(size, set);
+	CPU_SET_S((size_t)l->plan->cpu, size, set);
+	if (sched_setaffinity(0, size, set) < 0 && errno != EINVAL)
+		executor_fail(l->ex->ctl, errno, "pinning a lane to its CPU");
+	CPU_FREE(set); /* EINVAL: that CPU went offline; the lane runs where it may */
+}
+
 static void phase_map(struct lane *l)
 {
 	work_begin(l, LANE_RENEWS);
 	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
 	tail_forget(&l->cells);
+	if (l->ex->ctl->scarcity || l->ex->uses)
+		pin(l); /* a CPU that went offline has let go of it */
 	if (l->first_of_proc) {
 		map_process(l);
 		for (unsigned int i = 0; i < l->env.ngears; i++)
@@ -534,6 +581,7 @@ static void renew(struct lane *l)
 			executor_fail(ctl, -r, "emptying a slot");
 		space_reset(&ctl->space[i]);
 	}
+	scarcity_over(ctl);
 	for (unsigned int p = 0; p < ctl->nprocs; p++)
 		atomic_store_explicit(&ctl->locked[p], false, memory_order_relaxed);
 	work_end(l);
@@ -617,20 +665,6 @@ static void decide(void *arg)
 		else
 			release_round(l);
 	}
-}
-
-static void pin(const struct lane *l)
-{
-	size_t size = CPU_ALLOC_SIZE(MACHINE_MAX_CPUS);
-	cpu_set_t *set;
-
-	if (l->plan->cpu < 0 || !(set = CPU_ALLOC(MACHINE_MAX_CPUS)))
-		return;
-	CPU_ZERO_S(size, set);
-	CPU_SET_S((size_t)l->plan->cpu, size, set);
-	if (sched_setaffinity(0, size, set) < 0 && errno != EINVAL)
-		executor_fail(l->ex->ctl, errno, "pinning a lane to its CPU");
-	CPU_FREE(set); /* EINVAL: that CPU went offline; the lane runs where it may */
 }
 
 /*

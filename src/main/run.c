@@ -213,6 +213,9 @@ static int make_crews(struct run *r)
 
 			if (e < 0)
 				return e;
+			r->crew[r->result.ncrews]->box =
+				r->box.nknobs || r->box.swap[0] || r->box.cgroup[0] ? &r->box
+										    : NULL;
 			r->result.ncrews++;
 		}
 	}
@@ -469,6 +472,7 @@ static void release(struct run *r)
 {
 	for (unsigned int i = 0; i < r->result.ncrews; i++)
 		crew_free(r->crew[i]);
+	release_box(r);
 	free(r->crew);
 	free(r->abandoned);
 	free(r->barren);

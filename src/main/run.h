@@ -55,6 +55,7 @@ struct run {
 	struct counters *counters; /* NULL: none of their judges is at work */
 	char state[256];
 	struct slot_places places;
+	struct box box;
 	char place_path[SLOT_HUGE_COUNT + MACHINE_MAX_HSTATES][320];
 	double start_s;
 	time_t started;
@@ -70,6 +71,16 @@ struct run {
  * machine can do may have changed. 0 or -errno, logged.
  */
 int setup_knobs(struct run *r, bool *ret_changed);
+
+/* The swap file and the cgroup that ops of the plan use. True if something was made. What fails is told. */
+bool setup_places_of_ops(struct run *r);
+
+/*
+ * When pools and mounts are there: records what the plan's ops will write, and takes out of the plan those that find nothing to
+ * write. 0 or -errno.
+ */
+int setup_box(struct run *r);
+void release_box(struct run *r);
 
 /* The plan's pools and mounts. 0 or -errno, logged. */
 int setup_memory(struct run *r);

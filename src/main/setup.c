@@ -195,12 +195,16 @@ int setup_knobs(struct run *r, bool *ret_changed)
 	*ret_changed = mount_debugfs(r);
 	for (unsigned int i = 0; i < plan_nparts(r->plan); i++)
 		*ret_changed |= set_knobs(r, plan_part(r->plan, i));
+	*ret_changed |= setup_places_of_ops(r);
 	return 0;
 }
 
 int setup_memory(struct run *r)
 {
+	int e;
+
 	for (unsigned int i = 0; i < plan_nparts(r->plan); i++)
 		raise_pools(r, plan_part(r->plan, i));
-	return mount_places(r);
+	e = mount_places(r);
+	return e < 0 ? e : setup_box(r);
 }

@@ -328,7 +328,8 @@ static void judge_fault(const struct place *p, uint32_t cell, bool write)
 	} else {
 		c->bus++;
 		legal = !track_ok(p->sp, bus, cell) || c->slot[p->slot].tight ||
-			restored_since(c, bus, c->restore_bus);
+			restored_since(c, bus, c->restore_bus) ||
+			scarcity_since(c->scarcity, &c->scarce);
 	}
 	if (legal || c->child)
 		return;
@@ -348,6 +349,7 @@ static void arm(const struct place *p, uintptr_t lo, uintptr_t hi)
 
 	c->restore_hole = restore_begun(&p->view->hole);
 	c->restore_bus = restore_begun(&p->content->bus);
+	c->scarce = scarcity_mark(c->scarcity);
 	c->restore_guard = restore_begun(&p->view->guard);
 	c->restore_busy = restore_busy(&p->view->hole) || restore_busy(&p->content->bus) ||
 			  restore_busy(&p->view->guard);

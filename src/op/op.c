@@ -3,9 +3,13 @@
 #include "op/op.h"
 
 #include <errno.h>
+#include <glob.h>
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "op/list.h"
 #include "backings.h"
 
@@ -71,6 +75,41 @@ unsigned int op_nargs(const struct op *op)
 	return n;
 }
 
+/* NULL, or why none of the machine's files of a glob can be written. */
+static const char *glob_missing(const char *pattern)
+{
+	static char why[256];
+	char real[PATH_MAX];
+	glob_t g = {0};
+	int err = ENOENT;
+
+	if (*pattern == BOX_STATELESS)
+		pattern++;
+	if (*pattern != '/')
+		return NULL; /* of a cgroup that is yet to be made */
+	if (path_real(pattern, real, sizeof(real)) == 0 && glob(real, GLOB_NOSORT, NULL, &g) == 0)
+		err = access(g.gl_pathv[0], W_OK) < 0 ? errno : 0;
+	globfree(&g);
+	if (err == 0)
+		return NULL;
+	snprintf(why, sizeof(why), "%s: %s", pattern,
+		err == ENOENT ? "this kernel or machine has none" : strerror(err));
+	return why;
+}
+
+/* One of the globs is enough. */
+static const char *knobs_missing(const struct op *op)
+{
+	const char *why = NULL;
+
+	for (unsigned int i = 0; op->knobs[i]; i++) {
+		why = glob_missing(op->knobs[i]);
+		if (!why)
+			return NULL;
+	}
+	return why;
+}
+
 const char *op_missing(const struct op *op)
 {
 	for (unsigned int i = 0; i < op->nwants; i++)
@@ -81,7 +120,7 @@ const char *op_missing(const struct op *op)
 		if (why)
 			return why;
 	}
-	return NULL;
+	return op->knobs ? knobs_missing(op) : NULL;
 }
 
 unsigned int op_fold_number(unsigned int byte)
@@ -256,9 +295,23 @@ uint32_t op_when(const struct op *op, const struct op_env *e, const struct op_ca
 	return when;
 }
 
+/* What any op may say where memory is refused, or a node that it names is. */
+static bool legal_in_need(const struct op *op, int err, uint32_t when)
+{
+	if ((when & WHEN_SCARCE) && (err == ENOMEM || err == EAGAIN || err == EINTR))
+		return true;
+	if (!(when & WHEN_FENCED) ||
+		(err != EINVAL && err != EPERM && err != EACCES && err != ENODEV))
+		return false;
+	for (unsigned int i = 0; i < op_nargs(op); i++)
+		if (op->args[i].kind == ARG_NODE)
+			return true;
+	return false;
+}
+
 bool op_errno_legal(const struct op *op, int err, uint32_t when)
 {
-	if (when & WHEN_UNSUITED)
+	if ((when & WHEN_UNSUITED) || legal_in_need(op, err, when))
 		return true;
 	for (const struct op_errno *t = op->errnos; t && t->err; t++)
 		if (t->err == err && (t->when == WHEN_ALWAYS || (t->when & when)))

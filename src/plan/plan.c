@@ -261,6 +261,59 @@ static void mark_ops(const struct plan *p, bool has[OP_NUMBERS])
 				has[p->crew[i].lane[j].op[k].call.op] = true;
 }
 
+/* The ops of all parts. */
+static void mark_all_ops(const struct plan *p, bool has[OP_NUMBERS])
+{
+	for (unsigned int i = 0; i < p->nturns; i++)
+		mark_ops(p->turn[i].plan, has);
+	mark_ops(p, has);
+}
+
+bool plan_has_op(const struct plan *p, unsigned int op)
+{
+	bool has[OP_NUMBERS] = {0};
+
+	mark_all_ops(p, has);
+	return op < OP_NUMBERS && has[op];
+}
+
+uint32_t plan_uses(const struct plan *p)
+{
+	bool has[OP_NUMBERS] = {0};
+	uint32_t uses = 0;
+
+	mark_all_ops(p, has);
+	for (unsigned int i = 0; i < OP_NUMBERS; i++)
+		if (has[i] && op_get(i))
+			uses |= op_get(i)->uses;
+	return uses;
+}
+
+static void lane_lose_op(struct plan_lane *l, unsigned int op)
+{
+	unsigned int n = 0;
+
+	for (unsigned int k = 0; k < l->nops; k++)
+		if (l->op[k].call.op != op)
+			l->op[n++] = l->op[k];
+	l->nops = n;
+}
+
+int plan_lose_op(struct plan *p, unsigned int op, const char *why)
+{
+	char what[64];
+
+	snprintf(what, sizeof(what), "op %s", op_get(op)->name);
+	for (unsigned int i = 0; i < plan_nparts(p); i++) {
+		struct plan *part = plan_part(p, i);
+
+		for (unsigned int c = 0; c < part->ncrews; c++)
+			for (unsigned int l = 0; l < part->crew[c].nlanes; l++)
+				lane_lose_op(&part->crew[c].lane[l], op);
+	}
+	return plan_skip(p, what, "%s", why);
+}
+
 static int drop_lanes(struct plan *p, struct plan_crew *c, bool keep)
 {
 	unsigned int n = 0;
@@ -524,7 +577,8 @@ int plan_settle_pools(struct plan *p, const struct machine *m)
 	p->slots_tight = 0;
 	for (unsigned int i = 0; i < p->nslots; i++)
 		if ((p->slots_present >> i & 1) && p->slot[i].huge_size &&
-			pool_is_tight(p, m, p->slot[i].huge_size))
+			((plan_uses(p) & OP_SHRINKS_POOLS) ||
+				pool_is_tight(p, m, p->slot[i].huge_size)))
 			p->slots_tight |= 1U << i;
 	return 0;
 }

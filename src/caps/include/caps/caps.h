@@ -59,6 +59,12 @@
 	X(UFFD_MINOR, uffd_minor, "minor faults by userfaultfd")                        \
 	X(UFFD_MOVE, uffd_move, "UFFDIO_MOVE")                                          \
 	X(UFFD_POISON, uffd_poison, "UFFDIO_POISON")                                    \
+	X(HUGETLB_DEMOTE, hugetlb_demote, "gigantic hugetlb pages to break up")         \
+	X(CGROUP_MEMORY, cgroup_memory, "a memory cgroup (v2) of our own")              \
+	X(CGROUP_HUGETLB, cgroup_hugetlb, "a hugetlb cgroup (v2) of our own")           \
+	X(CGROUP_CPUSET, cgroup_cpuset, "a cpuset cgroup (v2) of our own")              \
+	X(MEMORY_HOTREMOVE, memory_hotremove, "memory blocks that may go offline")      \
+	X(OWN_SWAP, own_swap, "a swap file of the run's own")                           \
 	X(SWAP, swap, "swap space")                                                     \
 	X(PEER_MEMORY, peer_memory, "another process's memory (ptrace)")                \
 	X(PTRACE, ptrace, "ptrace of a child")                                          \
@@ -97,6 +103,9 @@ const char *caps_missing(enum cap c);
 
 /* The directory in which FS_PUNCH was found: dir, else /var/tmp; NULL where it is missing. */
 const char *caps_disk_dir(void);
+
+/* Where cgroups can be made: the top of the v2 hierarchy as this process sees it, or NULL: it is not mounted. */
+const char *caps_cgroup_top(void);
 
 const char *caps_name(enum cap c);
 const char *caps_help(enum cap c);

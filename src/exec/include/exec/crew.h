@@ -13,6 +13,7 @@
 #include "exec/model.h"
 #include "mem/arena.h"
 #include "mem/cell.h"
+#include "mem/scarcity.h"
 #include "plan/plan.h"
 
 enum { STAT_ERRNOS = 8 };
@@ -144,6 +145,8 @@ struct crew_ctl {
 	_Atomic uint64_t ask_at; /* the round from which on more are wanted */
 	_Atomic uint32_t grants; /* futex word, +1 for each grant */
 	int pmsg_fd; /* -1: there is none */
+	struct scarcity *scarcity; /* the run's; NULL: no op of the plan makes memory scarce */
+	_Atomic uint32_t scarce; /* what this crew has begun of it and not ended */
 	_Atomic bool locked[PROGRAM_MAX_PROCS]; /* something was mlocked in this epoch */
 	_Atomic pid_t pid[PROGRAM_MAX_PROCS];
 	_Atomic int failed; /* an executor could not set up: errno */
@@ -173,6 +176,8 @@ struct crew {
 	const struct machine *machine;
 	unsigned int index; /* in the plan */
 	unsigned int number; /* among the crews of all turns */
+	const struct box
+		*box; /* set before crew_start() where the plan has ops that use it; else NULL */
 };
 
 /*

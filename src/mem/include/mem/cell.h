@@ -11,6 +11,7 @@
 #include <signal.h>
 
 #include "mem/evidence.h"
+#include "mem/scarcity.h"
 #include "mem/space.h"
 
 enum { CELL_STRIDE = 64 };
@@ -51,6 +52,7 @@ struct cells {
 	struct space *space;
 	unsigned int nslots, lane, nlanes, proc;
 	struct evidence_ring *ring;
+	const struct scarcity *scarcity; /* may be NULL */
 	uint8_t op, op_index; /* the op in progress, for evidence */
 	uint64_t round;
 	bool child; /* in a forked child: own private copies, shadows are read only */
@@ -69,6 +71,7 @@ struct cells {
 	struct { /* of what children get, when a child was forked: cells_before_fork() */
 		uint32_t page, pages, restore, begun, ended;
 	} fork;
+	struct scarcity_mark scarce;
 	/* Loop state that must survive a siglongjmp. */
 	volatile uint32_t cursor, faults;
 	/* Counts for the summary. */

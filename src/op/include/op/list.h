@@ -104,6 +104,33 @@
 	X(125, pagemap_scan)           \
 	X(126, kpageflags)             \
 	X(127, numa_stat)              \
-	X(128, peer_maps)
+	X(128, peer_maps)              \
+	X(160, hugetlb_pool_grow)      \
+	X(161, hugetlb_pool_shrink)    \
+	X(162, hugetlb_pool_node)      \
+	X(163, hugetlb_pool_mempolicy) \
+	X(164, hugetlb_overcommit)     \
+	X(165, hugetlb_demote)         \
+	X(166, khugepaged_knob)        \
+	X(167, thp_enabled)            \
+	X(168, thp_shmem_enabled)      \
+	X(169, mthp_enabled)           \
+	X(170, compact_memory)         \
+	X(171, compact_node)           \
+	X(172, drop_caches)            \
+	X(173, memory_reclaim)         \
+	X(174, memory_high)            \
+	X(175, memory_max)             \
+	X(176, hugetlb_cgroup_limit)   \
+	X(177, hugetlb_cgroup_rsvd)    \
+	X(178, cpuset_mems)            \
+	X(179, swapon)                 \
+	X(180, swapoff)                \
+	X(181, ksm_run)                \
+	X(182, ksm_knob)               \
+	X(183, numa_balancing)         \
+	X(184, memory_offline)         \
+	X(186, zone_reclaim_mode)      \
+	X(187, cpu_offline)
 
 #endif

@@ -13,6 +13,7 @@
 #include "caps/caps.h"
 #include "mem/effect.h"
 #include "mem/slot.h"
+#include "op/box.h"
 #include "op/gear.h"
 
 enum { OP_MAX_ARGS = 8, OP_MAX_NEEDS = 6, OP_MAX_ERRNOS = 16 };
@@ -88,6 +89,9 @@ enum op_when {
 		<< 14, /* the op's own strict(): the call looks at pages and fails for one that is not right */
 	WHEN_UNSUITED =
 		1 << 15, /* the slot's backing is none of op->backings: any refusal is right */
+	/* An op of OP_SCARCE_... is in force, or was while this one ran: any op may fail for want of memory. */
+	WHEN_SCARCE = 1 << 16,
+	WHEN_FENCED = 1 << 17, /* the crew may be confined to some nodes: others are refused */
 };
 
 struct op_errno {
@@ -126,8 +130,21 @@ struct op_env {
 		void *state;
 	} gear[GEAR_MAX]; /* [ngears], of this process */
 	unsigned int ngears;
+	const struct box *box; /* NULL where the plan has no op that needs it */
+	unsigned int crew; /* which of the run's */
 	/* What the op tells besides its result; exec clears them before each call. */
 	uint64_t migrated, collapsed, bytes;
+};
+
+/* What a run sets up for an op, and what the op means to the others. */
+enum op_uses {
+	OP_USES_CGROUP = 1 << 0, /* each crew lives in a cgroup of its own */
+	OP_USES_SWAP = 1 << 1, /* there is a swap file of the run's own */
+	OP_SHRINKS_POOLS =
+		1 << 2, /* hugetlb pools may run dry at any time: slots on them are tight */
+	OP_FENCES_NODES = 1 << 3, /* nodes may be out of reach for policies and migration */
+	OP_SCARCE_NOW = 1 << 4, /* while it runs, the kernel may refuse memory to anyone */
+	OP_SCARCE_ON = 1 << 5, /* from it to the end of the epoch */
 };
 
 struct op {
@@ -145,6 +162,12 @@ struct op {
 	unsigned int
 		holds; /* hugetlb pages that a lane may keep after the slot has lost them: pins */
 	const struct gear *gear; /* what its family keeps in the process; may be NULL */
+	uint32_t uses; /* of enum op_uses */
+	/*
+	 * What it writes, as globs of files, ends with NULL: absolute ones of the machine, the rest in the crew's cgroup. Their
+	 * values are recorded before the run and put back after it, and at the end of each epoch. May be NULL.
+	 */
+	const char *const *knobs;
 	const struct arg_desc *args; /* at most OP_MAX_ARGS, ends with ARG_END; may be NULL */
 	const struct op_errno *errnos; /* any other errno is a finding; may be NULL: never fails */
 

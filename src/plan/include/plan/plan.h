@@ -155,6 +155,15 @@ struct plan *plan_part(struct plan *p, unsigned int i);
  */
 unsigned int plan_turn_of(const struct plan *p, uint64_t n);
 
+/* True if a lane of any part may run the op. */
+bool plan_has_op(const struct plan *p, unsigned int op);
+
+/* What the ops of the plan use and do to the machine: a mask of enum op_uses. */
+uint32_t plan_uses(const struct plan *p);
+
+/* Takes an op out that the machine turned out not to be able to run; plan_settle_pools() does the rest. 0 or -ENOMEM. */
+int plan_lose_op(struct plan *p, unsigned int op, const char *why);
+
 /* The keys of job files as the tables of docs/jobs.md. */
 void plan_print_job_keys(FILE *out);
 

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What only root can do to a machine: seen from its files, for trying it would change the machine. */
+#include "probe.h"
+
+#include "base/path.h"
+
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *caps_cgroup_top(void)
+{
+	static const char *const tops[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+	char path[64];
+
+	for (unsigned int i = 0; i < sizeof(tops) / sizeof(tops[0]); i++) {
+		snprintf(path, sizeof(path), "%s/cgroup.controllers", tops[i]);
+		if (path_exists(path))
+			return tops[i];
+	}
+	return NULL;
+}
+
+static bool has_word(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (; *list; list += strcspn(list, " "), list += *list == ' ')
+		if (strcspn(list, " ") == len && strncmp(list, word, len) == 0)
+			return true;
+	return false;
+}
+
+static const char *controller(struct probe *p, const char *name, const char *config)
+{
+	const char *top = caps_cgroup_top();
+	char path[PATH_MAX], list[1024];
+
+	if (!top)
+		return "cgroup v2 is not mounted on /sys/fs/cgroup";
+	snprintf(path, sizeof(path), "%s/cgroup.controllers", top);
+	if (path_read(path, list, sizeof(list)) < 0 || !has_word(list, name))
+		return probe_no(p, "cgroup v2 has no %s controller here (%s, or cgroup v1 has it)",
+			name, config);
+	if (path_real(top, path, sizeof(path)) < 0 || access(path, W_OK) < 0)
+		return probe_no(p, "%s cannot be written: be root", top);
+	return p->m->is_root ? NULL : "a cgroup of its own needs root";
+}
+
+const char *probe_cgroup_memory(struct probe *p)
+{
+	return controller(p, "memory", "CONFIG_MEMCG");
+}
+
+const char *probe_cgroup_hugetlb(struct probe *p)
+{
+	return controller(p, "hugetlb", "CONFIG_CGROUP_HUGETLB");
+}
+
+const char *probe_cgroup_cpuset(struct probe *p)
+{
+	return controller(p, "cpuset", "CONFIG_CPUSETS");
+}
+
+/* True if a file that the glob finds has a number above 0. */
+static bool any_number(const char *pattern)
+{
+	char real[PATH_MAX];
+	glob_t g = {0};
+	bool any = false;
+
+	if (path_real(pattern, real, sizeof(real)) == 0 && glob(real, GLOB_NOSORT, NULL, &g) == 0)
+		for (size_t i = 0; i < g.gl_pathc && !any; i++) {
+			unsigned long long n;
+
+			any = path_read_u64(g.gl_pathv[i] + strlen(path_root()), &n) == 0 && n > 0;
+		}
+	globfree(&g);
+	return any;
+}
+
+const char *probe_hugetlb_demote(struct probe *p)
+{
+	for (int i = 0; i < p->m->nhstates; i++) {
+		char path[128];
+		unsigned long long pages;
+
+		snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%llukB/demote",
+			(unsigned long long)p->m->hstate[i].size >> 10);
+		if (path_exists(path) &&
+			machine_pool(p->m->hstate[i].size, -1, "nr_hugepages", &pages) == 0 &&
+			pages)
+			return NULL;
+	}
+	return "no pool of gigantic pages (boot with hugepagesz=1G hugepages=1; 5.16 and later)";
+}
+
+const char *probe_memory_hotremove(struct probe *p)
+{
+	if (any_number("/sys/devices/system/memory/memory[0-9]*/removable"))
+		return NULL;
+	return "kernel without memory hot-remove (CONFIG_MEMORY_HOTREMOVE), or no memory blocks";
+}
+
+const char *probe_own_swap(struct probe *p)
+{
+	if (!path_exists("/proc/swaps"))
+		return "kernel without swap (CONFIG_SWAP)";
+	if (!p->m->is_root)
+		return "a swap file needs root";
+	return caps_missing(CAP_HAS_FS_PUNCH);
+}
