@@ -559,6 +559,8 @@ static void phase_bare(struct lane *l)
 
 		for (unsigned int v = 0; s->present && v < s->nviews; v++)
 			munmap((void *)s->view[v], s->spec.size);
+		if (s->present)
+			slot_bare(s);
 	}
 	looks_bare(l);
 	work_end(l);

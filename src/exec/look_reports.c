@@ -136,7 +136,7 @@ static void take_sample(struct seeing *s, const struct smaps_vma *v, uint8_t slo
 		.pages = (uint32_t)(pages - at < OP_SCRATCH_PAGES ? pages - at : OP_SCRATCH_PAGES),
 		.page_shift = sl->page_shift,
 		.readable = v->perms[0] == 'r',
-		.private = backing_is_private(sl->spec.backing),
+		.private = backing_is_private(sl->spec.backing) && sl->fd < 0,
 		.whole = windows == 1,
 		.slot = slot,
 		.view = view,

@@ -43,7 +43,8 @@ static bool pick(struct lane *l, struct rng *r, struct target *ret)
 	unsigned int view;
 	uint64_t how;
 
-	if (!s->present || s->spec.backing == BACKING_FILE)
+	if (!s->present || s->spec.backing == BACKING_FILE ||
+		s->spec.backing == BACKING_FILE_PRIVATE)
 		return false;
 	view = (unsigned int)rng_below(r, s->nviews);
 	first = (uint32_t)rng_below(r, s->pages / pmd) * pmd;

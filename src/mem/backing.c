@@ -7,7 +7,7 @@
 
 struct backing_info {
 	const char *name, *help;
-	bool hugetlb, own_memory;
+	bool hugetlb, own_memory, fd;
 };
 
 static const struct backing_info infos[BACKING_COUNT] = {
@@ -16,19 +16,40 @@ static const struct backing_info infos[BACKING_COUNT] = {
 		.own_memory = true},
 	[BACKING_ANON_SHARED] = {.name = "anon_shared",
 		.help = "shared anonymous memory (shmem huge pages)"},
-	[BACKING_MEMFD] = {.name = "memfd", .help = "a memfd, mapped shared (shmem huge pages)"},
-	[BACKING_TMPFS] = {.name = "tmpfs", .help = "a file on an own tmpfs mounted with huge="},
+	[BACKING_MEMFD] = {.name = "memfd",
+		.help = "a memfd, mapped shared (shmem huge pages)",
+		.fd = true},
+	[BACKING_TMPFS] = {.name = "tmpfs",
+		.help = "a file on an own tmpfs mounted with huge=",
+		.fd = true},
 	[BACKING_HUGETLB_MEMFD] = {.name = "hugetlb_memfd",
 		.help = "a hugetlb memfd, mapped shared",
-		.hugetlb = true},
+		.hugetlb = true,
+		.fd = true},
 	[BACKING_HUGETLB_FILE] = {.name = "hugetlb_file",
 		.help = "a file on an own hugetlbfs mount, mapped shared by several processes",
-		.hugetlb = true},
+		.hugetlb = true,
+		.fd = true},
 	[BACKING_HUGETLB_PRIVATE] = {.name = "hugetlb_private",
 		.help = "private anonymous hugetlb pages",
 		.hugetlb = true,
 		.own_memory = true},
-	[BACKING_FILE] = {.name = "file", .help = "a file on a disk filesystem, mapped shared"},
+	[BACKING_FILE] = {.name = "file",
+		.help = "a file on a disk filesystem, mapped shared",
+		.fd = true},
+	[BACKING_MEMFD_PRIVATE] = {.name = "memfd_private",
+		.help = "a memfd of zeroes, mapped private: copies of shmem pages",
+		.own_memory = true,
+		.fd = true},
+	[BACKING_FILE_PRIVATE] = {.name = "file_private",
+		.help = "a file of zeroes on a disk filesystem, mapped private",
+		.own_memory = true,
+		.fd = true},
+	[BACKING_SYSV] = {.name = "sysv",
+		.help = "a System V shared memory segment (shmem huge pages)"},
+	[BACKING_HUGETLB_SYSV] = {.name = "hugetlb_sysv",
+		.help = "a System V shared memory segment of hugetlb pages",
+		.hugetlb = true},
 };
 
 static const char *const huge_names[SLOT_HUGE_COUNT] = {"always", "within_size", "advise", "never"};
@@ -72,6 +93,11 @@ bool backing_is_hugetlb(enum backing b)
 bool backing_is_private(enum backing b)
 {
 	return infos[b].own_memory;
+}
+
+bool backing_has_fd(enum backing b)
+{
+	return infos[b].fd;
 }
 
 /*
@@ -173,7 +199,16 @@ const char *backing_missing(const struct machine *m, const struct slot_spec *s)
 	case BACKING_HUGETLB_PRIVATE:
 		return no_hugetlb(m, s);
 	case BACKING_FILE:
+	case BACKING_FILE_PRIVATE:
 		return caps_missing(CAP_HAS_FS_PUNCH);
+	case BACKING_MEMFD_PRIVATE:
+		return caps_missing(CAP_HAS_MEMFD);
+	case BACKING_SYSV:
+		why = caps_missing(CAP_HAS_SYSV);
+		return why ? why : no_huge_pages(s, CAP_HAS_THP_SHMEM);
+	case BACKING_HUGETLB_SYSV:
+		why = caps_missing(CAP_HAS_SYSV_HUGETLB);
+		return why ? why : no_hugetlb(m, s);
 	case BACKING_COUNT:
 		break;
 	}

@@ -7,11 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 
 #include "mem/arena.h"
 
 #ifndef MFD_HUGE_SHIFT
 #define MFD_HUGE_SHIFT 26
+#endif
+#ifndef SHM_HUGE_SHIFT
+#define SHM_HUGE_SHIFT 26
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
 #endif
 #ifndef MAP_HUGE_SHIFT
 #define MAP_HUGE_SHIFT 26
@@ -64,6 +71,7 @@ static int open_object(struct slot *s, const struct machine *m, const struct slo
 		mfd |= MFD_HUGETLB | log2_of(s->spec.huge_size) << MFD_HUGE_SHIFT;
 		/* fallthrough */
 	case BACKING_MEMFD:
+	case BACKING_MEMFD_PRIVATE:
 		fd = memfd_create(s->spec.name, mfd);
 		return fd < 0 ? -errno : fd;
 	case BACKING_TMPFS:
@@ -74,6 +82,7 @@ static int open_object(struct slot *s, const struct machine *m, const struct slo
 				return open_unlinked(s, places->hugetlbfs[i]);
 		return -ENOENT;
 	case BACKING_FILE:
+	case BACKING_FILE_PRIVATE:
 		return open_unlinked(s, places->disk);
 	default:
 		return -EINVAL;
@@ -84,14 +93,9 @@ int slot_open(struct slot *s, const struct machine *m, const struct slot_places 
 {
 	int fd;
 
-	switch (s->spec.backing) {
-	case BACKING_ANON:
-	case BACKING_ANON_SHARED:
-	case BACKING_HUGETLB_PRIVATE:
+	if (!backing_has_fd(s->spec.backing))
 		return 0;
-	default:
-		fd = open_object(s, m, places);
-	}
+	fd = open_object(s, m, places);
 	if (fd < 0)
 		return fd;
 	if (ftruncate(fd, (off_t)s->spec.size) < 0) {
@@ -118,6 +122,16 @@ static uintptr_t align_up(uintptr_t v, uint64_t align)
 	return (v + align - 1) & ~(uintptr_t)(align - 1);
 }
 
+static bool is_sysv(const struct slot *s)
+{
+	return s->spec.backing == BACKING_SYSV || s->spec.backing == BACKING_HUGETLB_SYSV;
+}
+
+static bool has_anchor(const struct slot *s)
+{
+	return s->spec.backing == BACKING_ANON_SHARED || is_sysv(s);
+}
+
 uint64_t arena_place(struct slot *slots, unsigned int n, uintptr_t base, unsigned int nlanes)
 {
 	uintptr_t at = base;
@@ -138,7 +152,7 @@ uint64_t arena_place(struct slot *slots, unsigned int n, uintptr_t base, unsigne
 			s->view[v] = at;
 			at += s->spec.size + grow;
 		}
-		if (s->spec.backing == BACKING_ANON_SHARED) {
+		if (has_anchor(s)) {
 			at = align_up(at, align);
 			s->anchor = at;
 			at += s->spec.size + pmd;
@@ -180,6 +194,9 @@ static int map_flags(const struct slot *s)
 	switch (s->spec.backing) {
 	case BACKING_ANON:
 		return flags | MAP_PRIVATE | MAP_ANONYMOUS;
+	case BACKING_MEMFD_PRIVATE:
+	case BACKING_FILE_PRIVATE:
+		return flags | MAP_PRIVATE;
 	case BACKING_HUGETLB_PRIVATE:
 		return flags | MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB |
 		       (int)(log2_of(s->spec.huge_size) << MAP_HUGE_SHIFT);
@@ -188,11 +205,53 @@ static int map_flags(const struct slot *s)
 	}
 }
 
+/* A segment is attached whole: a part of it is moved away from where it was attached for the purpose. */
+static int attach_part(const struct slot *s, uintptr_t addr, size_t off, size_t len)
+{
+	char *whole = shmat(s->shm, NULL, 0);
+	int r = 0;
+
+	if (whole == (void *)-1)
+		return -errno;
+	if (mremap(whole + off, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)addr) ==
+		MAP_FAILED)
+		r = -errno;
+	munmap(whole, s->spec.size);
+	return r;
+}
+
+static int attach(const struct slot *s, uintptr_t addr, size_t off, size_t len)
+{
+	if (off == 0 && len == s->spec.size)
+		return shmat(s->shm, (void *)addr, SHM_REMAP) == (void *)-1 ? -errno : 0;
+	if (s->granule > 1)
+		return attach_part(s, addr, off, len);
+	/* As in slot_map_at(): without a file to map again. */
+	return mremap((void *)(s->anchor + off), 0, len, MREMAP_MAYMOVE | MREMAP_FIXED,
+		       (void *)addr) == MAP_FAILED
+		       ? -errno
+		       : 0;
+}
+
 int slot_map_at(const struct slot *s, uintptr_t addr, uint32_t page, uint32_t pages, int flags)
 {
 	size_t len = (size_t)pages << s->page_shift, off = (size_t)page << s->page_shift;
 	void *p;
 
+	/* mmap refuses an offset within a huge page, and a length it rounds up. */
+	if (is_sysv(s)) {
+		uint32_t end = page + pages;
+		int r;
+
+		if (page % s->granule)
+			return -EINVAL;
+		end += (s->granule - end % s->granule) % s->granule;
+		len = (size_t)(end - page) << s->page_shift;
+		r = attach(s, addr, off, len);
+		if (r == 0 && (flags & MAP_POPULATE))
+			madvise((void *)addr, len, MADV_POPULATE_WRITE);
+		return r;
+	}
 	if (s->spec.backing == BACKING_ANON_SHARED)
 		/* No file to map again: length 0 duplicates a shared mapping (mremap(2)). */
 		p = mremap((void *)(s->anchor + off), 0, len, MREMAP_MAYMOVE | MREMAP_FIXED,
@@ -208,10 +267,30 @@ int slot_map(const struct slot *s, unsigned int view, uint32_t page, uint32_t pa
 	return slot_map_at(s, slot_addr(s, view, page), page, pages, flags);
 }
 
-int slot_anchor(const struct slot *s)
+/* Removed as soon as it is attached: it lives on as long as it is attached somewhere, and not longer. */
+static int anchor_sysv(struct slot *s)
+{
+	int flags = IPC_CREAT | 0600 | (s->spec.noreserve ? SHM_NORESERVE : 0);
+	void *p;
+	int r;
+
+	if (s->granule > 1)
+		flags |= SHM_HUGETLB | (int)(log2_of(s->spec.huge_size) << SHM_HUGE_SHIFT);
+	s->shm = shmget(IPC_PRIVATE, s->spec.size, flags);
+	if (s->shm < 0)
+		return -errno;
+	p = shmat(s->shm, (void *)s->anchor, 0);
+	r = p == (void *)-1 ? -errno : 0;
+	shmctl(s->shm, IPC_RMID, NULL);
+	return r;
+}
+
+int slot_anchor(struct slot *s)
 {
 	void *p;
 
+	if (is_sysv(s))
+		return anchor_sysv(s);
 	if (s->spec.backing != BACKING_ANON_SHARED)
 		return 0;
 	p = mmap((void *)s->anchor, s->spec.size, PROT_READ | PROT_WRITE,
@@ -231,9 +310,15 @@ int slot_advise(const struct slot *s, unsigned int view)
 	return madvise((void *)s->view[view], s->spec.size, advice[s->spec.huge]) < 0 ? -errno : 0;
 }
 
+void slot_bare(const struct slot *s)
+{
+	if (has_anchor(s))
+		madvise((void *)s->anchor, s->spec.size, MADV_DONTNEED);
+}
+
 int slot_empty(const struct slot *s)
 {
-	if (s->spec.backing == BACKING_ANON_SHARED) {
+	if (has_anchor(s)) {
 		munlock((void *)s->anchor,
 			s->spec.size); /* mlockall() reaches it, and MADV_REMOVE refuses then */
 		return madvise((void *)s->anchor, s->spec.size, MADV_REMOVE) < 0 ? -errno : 0;

@@ -58,6 +58,8 @@ static unsigned int effects_fallocate(
 {
 	struct op_span s = op_range(e, c);
 
+	if (backing_in(s.slot, BACKINGS_PRIVATE))
+		return 0; /* nothing makes it shorter */
 	eff[0] = sized_to(&s, s.page + s.pages);
 	/* A hugetlb page in the page cache is mapped even beyond the file's end (mm/hugetlb.c, hugetlb_no_page). */
 	if (allocate_mode(c) != 0 || !eff[0].pages)
@@ -80,7 +82,7 @@ const struct op op_fallocate = {
 	.exercises =
 		"shmem_fallocate shmem_get_folio hugetlbfs_fallocate hugetlb_add_to_page_cache",
 	.weight = 4,
-	.backings = BACKINGS_WITH_FD,
+	.backings = BACKINGS_WITH_FD | BACKINGS_COPIES,
 	.args = allocate_args,
 	.errnos = errnos_fallocate,
 	.run = run_fallocate,
@@ -104,12 +106,17 @@ static long run_fallocate_punch(struct op_env *e, const struct op_call *c)
 		bytes_of(&s, s.page), (off_t)s.len));
 }
 
-/* Parts of hugetlb pages at the ends are zeroed since 6.0, left alone before. */
+/*
+ * Parts of hugetlb pages at the ends are zeroed since 6.0, left alone before. Private copies stay, and what is under them was zero
+ * already (mm/memory.c, unmap_mapping_range with even_cows 0).
+ */
 static unsigned int effects_punch(
 	const struct op_env *e, const struct op_call *c, struct effect *eff)
 {
 	struct op_span s = op_range(e, c);
 
+	if (backing_in(s.slot, BACKINGS_PRIVATE))
+		return 0;
 	eff[0] = op_effect(&s, EFFECT_ZERO | (op_span_aligned(&s) ? EFFECT_ZEROED : 0));
 	return 1;
 }
@@ -126,7 +133,7 @@ const struct op op_fallocate_punch = {
 		     "hugetlbfs_punch_hole "
 		     "hugetlb_vmdelete_list remove_inode_hugepages unmap_mapping_range",
 	.weight = 8,
-	.backings = BACKINGS_WITH_FD,
+	.backings = BACKINGS_WITH_FD | BACKINGS_COPIES,
 	.args = punch_args,
 	.errnos = errnos_punch,
 	.run = run_fallocate_punch,

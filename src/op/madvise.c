@@ -153,7 +153,8 @@ const struct op op_madvise_collapse = {
 		     "collapse_file collapse_pte_mapped_thp retract_page_tables",
 	.weight = 10,
 	/* A disk file that is open for writing is never collapsed. */
-	.backings = 1 << BACKING_ANON | BACKINGS_SHMEM,
+	.backings =
+		1 << BACKING_ANON | BACKINGS_SHMEM | 1 << BACKING_MEMFD_PRIVATE | 1 << BACKING_SYSV,
 	.needs = {CAP_HAS_MADV_COLLAPSE},
 	.nneeds = 1,
 	.args = range_args,

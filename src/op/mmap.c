@@ -21,7 +21,7 @@ static uint32_t zeroes_private(const struct op_span *s)
  */
 static unsigned int sized_by_mmap(const struct op_span *s, struct effect *eff)
 {
-	if (!backing_in(s->slot, BACKINGS_HUGETLB & BACKINGS_SHARED))
+	if (!backing_in(s->slot, BACKINGS_HUGETLB & BACKINGS_WITH_FD))
 		return 0;
 	*eff = op_effect(s, EFFECT_SIZED);
 	eff->pages += eff->page;
@@ -117,9 +117,11 @@ static void *fresh_map(const struct op_span *s, bool populate)
 
 	if (slot->spec.noreserve)
 		flags |= MAP_NORESERVE;
+	if (backing_in(slot, BACKINGS_COPIES))
+		return mmap(NULL, s->len, prot, MAP_PRIVATE | flags, slot->fd, off);
 	if (slot->spec.backing == BACKING_ANON)
 		return mmap(NULL, s->len, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
-	if (slot->spec.backing != BACKING_ANON_SHARED)
+	if (!slot->anchor)
 		return mmap(NULL, s->len, prot, MAP_SHARED | flags, slot->fd, off);
 	/* An old length of 0 maps the same object once more (mremap(2)). */
 	p = mremap((char *)slot->anchor + off, 0, s->len, MREMAP_MAYMOVE);
@@ -131,7 +133,7 @@ static void *fresh_map(const struct op_span *s, bool populate)
 /* Reads of private memory only: those of an object that another lane makes short would end in SIGBUS. */
 static void fresh_read(const struct op_span *s, const char *p)
 {
-	if (s->slot->spec.backing != BACKING_ANON)
+	if (!backing_in(s->slot, BACKINGS_PRIVATE))
 		return;
 	(void)*(const volatile char *)p;
 	(void)*(const volatile char *)(p + s->len - 1);
@@ -165,8 +167,8 @@ const struct op op_mmap_fresh = {
 		     "mmap_region munmap "
 		     "page_add_file_rmap",
 	.weight = 4,
-	/* Not private hugetlb: it would take pages that other mappings count on. */
-	.backings = BACKINGS_ALL & ~(1 << BACKING_HUGETLB_PRIVATE),
+	/* Not private hugetlb: it would take pages that other mappings count on. A segment of hugetlb is attached whole only. */
+	.backings = BACKINGS_ALL & ~(1 << BACKING_HUGETLB_PRIVATE | 1 << BACKING_HUGETLB_SYSV),
 	.args = fresh_args,
 	.errnos = errnos_mmap,
 	.run = run_mmap_fresh,

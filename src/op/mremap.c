@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "mem/cell.h"
+#include "backings.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -158,7 +159,7 @@ static const struct arg_desc fixed_args[] = {
 /* Mapping a hugetlb file makes it at least as long as the mapping reaches (hugetlbfs_file_mmap()). */
 static long map_spare(struct op_env *e, const struct op_span *s)
 {
-	bool grows = backing_is_hugetlb(s->slot->spec.backing) && !is_private(s);
+	bool grows = backing_in(s->slot, BACKINGS_HUGETLB & BACKINGS_WITH_FD);
 	struct effect_run fx;
 	long r;
 
@@ -242,8 +243,7 @@ const struct op op_mremap_dontunmap = {
 	.exercises = "move_vma move_page_tables move_huge_pmd vm_stat_account unlink_anon_vmas",
 	.hazard = HAZARD_SAFE,
 	.weight = 3,
-	.backings = 1u << BACKING_ANON | 1u << BACKING_ANON_SHARED | 1u << BACKING_MEMFD |
-		    1u << BACKING_TMPFS | 1u << BACKING_FILE,
+	.backings = BACKINGS_BASE,
 	.needs = {CAP_HAS_MREMAP_DONTUNMAP},
 	.nneeds = 1,
 	.args = hold_args,
@@ -345,8 +345,7 @@ const struct op op_mremap_grow = {
 	.exercises = "vma_to_resize vma_expandable vma_merge do_vmi_munmap",
 	.hazard = HAZARD_SAFE,
 	.weight = 2,
-	.backings = 1u << BACKING_ANON | 1u << BACKING_ANON_SHARED | 1u << BACKING_MEMFD |
-		    1u << BACKING_TMPFS | 1u << BACKING_FILE,
+	.backings = BACKINGS_BASE,
 	.args = grow_args,
 	.errnos = grow_errnos,
 	.run = run_grow,

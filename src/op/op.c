@@ -265,9 +265,10 @@ static uint32_t when_of_slot(const struct op_span *s)
 		when |= WHEN_HUGETLB;
 		if (!op_span_aligned(s))
 			when |= WHEN_UNALIGNED;
-	} else if (backing_in(s->slot, BACKINGS_PRIVATE)) {
+	} else if (backing_in(s->slot, 1 << BACKING_ANON)) {
 		when |= WHEN_ANON;
-	} else if (backing_in(s->slot, BACKINGS_SHMEM)) {
+	} else if (backing_in(s->slot,
+			   BACKINGS_SHMEM | 1 << BACKING_MEMFD_PRIVATE | 1 << BACKING_SYSV)) {
 		when |= WHEN_SHMEM;
 	} else {
 		when |= WHEN_FILE;

@@ -182,6 +182,8 @@ static const char *slot_missing(
 		return caps_missing(CAP_HAS_MEMFD_HUGETLB);
 	case BACKING_HUGETLB_FILE:
 		return caps_missing(CAP_HAS_HUGETLBFS);
+	case BACKING_HUGETLB_SYSV:
+		return caps_missing(CAP_HAS_SYSV_HUGETLB);
 	default:
 		return NULL;
 	}

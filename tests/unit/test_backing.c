@@ -49,10 +49,17 @@ static void hugetlb_and_private_are_as_mapped(void **state)
 	assert_true(backing_is_hugetlb(BACKING_HUGETLB_FILE));
 	assert_true(backing_is_hugetlb(BACKING_HUGETLB_MEMFD));
 	assert_true(backing_is_hugetlb(BACKING_HUGETLB_PRIVATE));
+	assert_true(backing_is_hugetlb(BACKING_HUGETLB_SYSV));
+	assert_false(backing_is_hugetlb(BACKING_SYSV));
 	assert_false(backing_is_hugetlb(BACKING_TMPFS));
 	assert_true(backing_is_private(BACKING_ANON));
 	assert_true(backing_is_private(BACKING_HUGETLB_PRIVATE));
 	assert_false(backing_is_private(BACKING_ANON_SHARED));
+	assert_true(backing_is_private(BACKING_MEMFD_PRIVATE));
+	assert_true(backing_is_private(BACKING_FILE_PRIVATE));
+	assert_false(backing_is_private(BACKING_SYSV));
+	assert_true(backing_has_fd(BACKING_FILE_PRIVATE));
+	assert_false(backing_has_fd(BACKING_HUGETLB_SYSV));
 }
 
 static void a_pool_with_enough_free_pages_will_do(void **state)

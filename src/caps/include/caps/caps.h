@@ -18,6 +18,8 @@
 	X(MEMFD, memfd, "memfd_create")                                                 \
 	X(MEMFD_HUGETLB, memfd_hugetlb, "memfd_create with MFD_HUGETLB")                \
 	X(HUGETLBFS, hugetlbfs, "mounting hugetlbfs")                                   \
+	X(SYSV, sysv, "System V shared memory")                                         \
+	X(SYSV_HUGETLB, sysv_hugetlb, "System V shared memory with SHM_HUGETLB")        \
 	X(TMPFS_HUGE, tmpfs_huge, "mounting tmpfs with huge=")                          \
 	X(NUMA, numa, "NUMA system calls")                                              \
 	X(TWO_NODES, two_nodes, "at least two nodes with memory")                       \

@@ -26,11 +26,14 @@ uint64_t arena_place(struct slot *slots, unsigned int n, uintptr_t base, unsigne
 /* In the first executor: finds free room for the arena and places the slots there. The base, or 0: no room. */
 uintptr_t arena_find(struct slot *slots, unsigned int n, unsigned int nlanes);
 
-/* The first executor maps what its forks must inherit (anon_shared). 0 or -errno. */
-int slot_anchor(const struct slot *s);
+/* The first executor maps what its forks must inherit (anon_shared, sysv). 0 or -errno. */
+int slot_anchor(struct slot *s);
 
 /* madvise() as the spec's huge= says, over a whole view. 0 or -errno. */
 int slot_advise(const struct slot *s, unsigned int view);
+
+/* Drops the pages of the process's anchor, which mlockall() may have brought. */
+void slot_bare(const struct slot *s);
 
 /* At quiesce: the object becomes all zero again at its full size. 0 or -errno. */
 int slot_empty(const struct slot *s);

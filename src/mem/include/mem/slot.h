@@ -23,6 +23,10 @@ enum backing {
 	BACKING_HUGETLB_FILE, /* a file on an own hugetlbfs mount, shared */
 	BACKING_HUGETLB_PRIVATE, /* MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB */
 	BACKING_FILE, /* a file on a disk filesystem, shared */
+	BACKING_MEMFD_PRIVATE, /* a memfd of zeroes, mapped private */
+	BACKING_FILE_PRIVATE, /* a disk file of zeroes, mapped private */
+	BACKING_SYSV, /* a System V shared memory segment */
+	BACKING_HUGETLB_SYSV, /* the same with SHM_HUGETLB */
 	BACKING_COUNT
 };
 
@@ -55,6 +59,7 @@ const char *slot_huge_name(enum slot_huge h);
 int slot_huge_find(const char *name);
 bool backing_is_hugetlb(enum backing b);
 bool backing_is_private(enum backing b); /* each process has its own memory */
+bool backing_has_fd(enum backing b);
 /* NULL, or why this backing cannot be had here (one line). huge_size matters for hugetlb. */
 const char *backing_missing(const struct machine *m, const struct slot_spec *s);
 
@@ -63,14 +68,16 @@ struct slot {
 	struct slot_spec spec;
 	bool present; /* false: skipped here; ops must not pick it */
 	bool tight; /* its pool may run dry: SIGBUS and ENOMEM on it are no finding */
-	int fd; /* object, inherited by all executors; -1 for anon, anon_shared, hugetlb_private */
+	int fd; /* object, inherited by all executors; -1 for anon, anon_shared, hugetlb_private, sysv */
+	int shm; /* id of a System V segment */
 	uint32_t pages; /* spec.size in base pages */
 	uint32_t granule; /* base pages of one huge page for hugetlb, else 1 */
 	uint32_t pmd_pages; /* base pages of a PMD-mapped huge page */
 	uint32_t page_shift; /* log2 of the base page size */
 	uint32_t nviews;
 	uintptr_t view[SLOT_MAX_VIEWS]; /* address of page 0 in each view */
-	uintptr_t anchor; /* anon_shared: a pristine mapping that new ones are made from; else 0 */
+	uintptr_t
+		anchor; /* anon_shared, sysv: a pristine mapping that new ones are made from; else 0 */
 	/* Per lane, SLOT_SPARE_STRIDE apart: unmapped address space of `size` bytes for mremap. */
 	uintptr_t spare;
 	uint64_t spare_stride;
@@ -89,7 +96,7 @@ static inline uintptr_t slot_spare(const struct slot *s, unsigned int lane)
 
 /*
  * Maps [page, page + pages) of a view of the slot, over what is there (MAP_FIXED), read-write; flags: extra MAP_ flags
- * such as MAP_POPULATE. One system call. 0 or -errno. Callable from lanes.
+ * such as MAP_POPULATE. One system call, but for parts of hugetlb_sysv (attached elsewhere and moved). 0 or -errno. Callable from lanes.
  */
 int slot_map(const struct slot *s, unsigned int view, uint32_t page, uint32_t pages, int flags);
 

@@ -76,9 +76,9 @@ enum op_when {
 	WHEN_SHORT = 1 << 3, /* the object may be shorter than the range */
 	WHEN_UNALIGNED = 1 << 4, /* hugetlb, and the range is not of whole huge pages */
 	WHEN_HUGETLB = 1 << 5,
-	WHEN_ANON = 1 << 6, /* private backings but hugetlb */
-	WHEN_SHMEM = 1 << 7, /* memfd, tmpfs, anon_shared */
-	WHEN_FILE = 1 << 8, /* disk file */
+	WHEN_ANON = 1 << 6, /* anon */
+	WHEN_SHMEM = 1 << 7, /* memfd, memfd_private, tmpfs, anon_shared, sysv */
+	WHEN_FILE = 1 << 8, /* disk file, file_private */
 	WHEN_TIGHT = 1 << 9, /* hugetlb whose pool may run dry */
 	WHEN_UNPRIV = 1 << 10, /* RLIMIT_MEMLOCK binds */
 	WHEN_ODD = 1 << 11, /* the op's own odd() says that these arguments are refused */
