@@ -293,6 +293,8 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 	effects_end(ctl->space, ctl->nslots, l->env.proc, l->no, &fx, r >= 0);
 	rec->stop = stop;
 	rec->err = r < 0 ? (int16_t)-r : 0;
+	rec->did = (uint8_t)((l->env.migrated ? RECORD_MIGRATED : 0) |
+			     (l->env.collapsed ? RECORD_COLLAPSED : 0));
 	atomic_store_explicit(&l->ctl->nrecords, index + 1, memory_order_release);
 	count(l, c->op, r < 0 ? (int)-r : 0, stop - rec->start);
 	if (l->env.migrated)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "meet.h"
+#include "lesson.h"
 
 #include <limits.h>
 #include <linux/futex.h>
@@ -280,6 +281,7 @@ void meets_count(struct crew_ctl *ctl)
 		}
 		if (n < 2)
 			continue;
+		lessons_learn(ctl, m);
 		atomic_fetch_add_explicit(&ctl->meets, 1, memory_order_relaxed);
 		histogram_add(&ctl->meet_skew, clock_to_ns(most - least));
 		adapt_margin(ctl, clock_to_ns(most));

@@ -517,6 +517,8 @@ enum run_exit run_job(const struct run_options *o)
 	r.result.finished = true;
 	if (report_summary_file(&r.result) < 0)
 		log_error("%s/summary.json cannot be written", r.result.output);
+	if (r.result.ncrews && report_learned_file(&r.result) < 0)
+		log_error("%s/learned.json cannot be written", r.result.output);
 	report_summary(&r.result, o->format, stdout);
 	code = r.result.exit;
 	release(&r);

@@ -30,6 +30,8 @@ static const char help[] =
 	"      --until-finding        end at the first finding, for bisecting\n"
 	"      --store DIR            where findings are kept over all runs (findings in the state "
 	"directory)\n"
+	"      --learned FILE         learned.json of an earlier run: aims also where outcomes "
+	"changed then\n"
 	"      --tmp DIR              where file-backed slots are made (/var/tmp)\n"
 	"  -q, --quiet                no status lines\n"
 	"  -h, --help\n"
@@ -46,7 +48,8 @@ enum {
 	OPT_STATE,
 	OPT_TMP,
 	OPT_UNTIL,
-	OPT_STORE
+	OPT_STORE,
+	OPT_LEARNED
 };
 
 static const struct option options[] = {
@@ -60,6 +63,7 @@ static const struct option options[] = {
 	{"state", required_argument, NULL, OPT_STATE},
 	{"store", required_argument, NULL, OPT_STORE},
 	{"tmp", required_argument, NULL, OPT_TMP},
+	{"learned", required_argument, NULL, OPT_LEARNED},
 	{"until-finding", no_argument, NULL, OPT_UNTIL},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
@@ -146,6 +150,9 @@ static int parse_option(struct run_options *o, int opt, const char *arg)
 		return 0;
 	case OPT_TMP:
 		o->plan.tmp_dir = arg;
+		return 0;
+	case OPT_LEARNED:
+		o->plan.learned = arg;
 		return 0;
 	case OPT_UNTIL:
 		o->until_finding = true;

@@ -31,11 +31,14 @@ static unsigned int nth_bit(uint32_t mask, unsigned int n)
 /* Of those that meet: what all of them may draw. */
 static uint32_t focus_slots(const struct plan *p, unsigned int crew, const struct meeting *m)
 {
-	uint32_t slots = p->slots_present;
+	uint32_t slots = p->slots_present, learned = 0;
 
 	for (uint32_t left = m->lanes; left; left &= left - 1)
 		slots &= p->crew[crew].lane[__builtin_ctz(left)].slots;
-	return slots;
+	for (unsigned int i = 0; m->backings && i < p->nslots; i++)
+		if (m->backings >> p->slot[i].backing & 1)
+			learned |= 1U << i;
+	return slots & learned ? slots & learned : slots;
 }
 
 /* Three rounds of four have a focus, and of those in which lanes meet all that can. */
@@ -144,6 +147,16 @@ static bool pay(struct owed *d, unsigned int left, struct op_call *ret, struct r
 	return true;
 }
 
+/* The entry of the lane's mix that learning puts at a place, or NULL. */
+static const struct plan_op *recalled(
+	const struct plan_lane *l, const struct meeting *m, unsigned int lane, unsigned int place)
+{
+	for (unsigned int i = 0; i < m->count; i++)
+		if ((m->who[i] >> lane & 1) && m->at[i][lane] == place && m->entry[i][lane])
+			return &l->op[m->entry[i][lane] - 1];
+	return NULL;
+}
+
 /* The lane's ops that meet others get their timings. */
 static void take_timings(const struct meeting *m, unsigned int lane, struct program_lane *ret)
 {
@@ -181,14 +194,17 @@ static void draw_lane(const struct plan *p, unsigned int crew, unsigned int lane
 	if (m->alone && !(m->lanes >> lane & 1))
 		ret->nops = 0;
 	for (unsigned int i = 0; i < ret->nops; i++) {
+		const struct plan_op *o;
+
 		if (l->sequence) {
 			draw_op(&s, &l->op[i], &ret->op[i], &r);
 			program_set_timing(ret, i, &l->op[i].timing);
 			continue;
 		}
-		if (pay(&owed, ret->nops - i, &ret->op[i], &r))
+		o = recalled(l, m, lane, i);
+		if (!o && pay(&owed, ret->nops - i, &ret->op[i], &r))
 			continue;
-		draw_op(&s, find_share(l, rng_below(&r, l->weight_sum)), &ret->op[i], &r);
+		draw_op(&s, o ? o : find_share(l, rng_below(&r, l->weight_sum)), &ret->op[i], &r);
 		owe(&owed, &ret->op[i], &r);
 	}
 	take_timings(m, lane, ret);

@@ -27,6 +27,7 @@ struct job_global {
 	uint64_t timeout_ns, rounds, seed, memory, stall_ns;
 	uint32_t memory_percent; /* 0: `memory` holds, if given */
 	uint32_t epoch, meet_percent;
+	char learned[256];
 	unsigned int crews; /* 0: auto */
 	struct job_pool pool[PLAN_MAX_POOLS];
 	unsigned int npools;

@@ -150,6 +150,16 @@ static int set_meet(struct job *j, void *section, const char *value)
 	return 0;
 }
 
+static int set_learned(struct job *j, void *section, const char *value)
+{
+	struct job_global *g = section;
+
+	if (strlen(value) >= sizeof(g->learned))
+		return job_wrong(j, "learned: longer than %zu bytes", sizeof(g->learned) - 1);
+	strcpy(g->learned, value);
+	return 0;
+}
+
 static int set_stall(struct job *j, void *section, const char *value)
 {
 	struct job_global *g = section;
@@ -546,6 +556,10 @@ const struct job_option job_options[] = {
 		"between two rests: all crews wait with nothing mapped while the kernel's counters "
 		"are compared; 0: only at the end",
 		false, set_rest},
+	{G, "learned", "FILE", "none",
+		"learned.json of an earlier run: a part of the aims is drawn where outcomes "
+		"changed then",
+		false, set_learned},
 	{G, "stall", "TIME", "60s", "a lane longer in one op is stuck", false, set_stall},
 	{G, "hugepages", "SIZE:N, SIZE:N/node or SIZE:auto ...", "the pools as they are",
 		"huge pages wanted in the pools: of the machine, of each node with memory, or "

@@ -3,8 +3,11 @@
 
 #include <string.h>
 
+#include "lessons.h"
+
 enum { STREAM_MEETING = 1001 }; /* see draw.c */
 /* Where an op may start against its target's window, in thousandths of it. */
+enum { RECALLS = 8 };
 enum { SWEEP_FROM = -200, SWEEP_TO = 1200, EDGE_NEAR = 100 };
 
 static uint32_t lanes_that_may(const struct plan_crew *c)
@@ -118,6 +121,47 @@ static void draw_meet(const struct plan_crew *c, unsigned int n, unsigned int ta
 	}
 }
 
+/* An entry of a lane's mix with the op, + 1; 0: it has none. */
+static unsigned int entry_of(const struct plan_lane *l, unsigned int op)
+{
+	for (unsigned int i = 0; !l->sequence && i < l->nops; i++)
+		if (l->op[i].call.op == op && l->op[i].weight)
+			return i + 1;
+	return 0;
+}
+
+/* A quarter of the meets of two lanes is where an outcome has changed before, if these lanes can do it. */
+static void recall(const struct plan *p, const struct plan_crew *c, unsigned int n,
+	unsigned int target, struct meeting *m, struct rng *r)
+{
+	uint32_t other = m->who[n] & ~(1U << target);
+	unsigned int aimer;
+
+	if (!p->nlessons || !other || (other & (other - 1)) || rng_below(r, 4))
+		return;
+	aimer = (unsigned int)__builtin_ctz(other);
+	for (unsigned int i = 0; i < RECALLS; i++) {
+		const struct plan_lesson *l = lessons_pick(p, r);
+		unsigned int a = entry_of(&c->lane[aimer], l->aimer),
+			     t = entry_of(&c->lane[target], l->target);
+
+		if (!a || !t)
+			continue;
+		m->entry[n][aimer] = (uint8_t)a;
+		m->entry[n][target] = (uint8_t)t;
+		if (l->backing < BACKING_COUNT)
+			m->backings |= 1U << l->backing;
+		m->timing[n][target].delay_ns = 0;
+		m->timing[n][aimer] = (struct op_timing){.meet = (uint8_t)(n + 1),
+			.aim_lane = (uint8_t)target,
+			.aim_op = m->at[n][target]};
+		aim_at(&m->timing[n][aimer], AIM_START,
+			LESSON_PHASE_FROM + l->phase * LESSON_PHASE_WIDTH +
+				(int64_t)rng_below(r, LESSON_PHASE_WIDTH));
+		return;
+	}
+}
+
 static unsigned int draw_count(const struct plan_crew *c, uint32_t lanes, struct rng *r)
 {
 	uint32_t least = MEETING_MAX;
@@ -187,6 +231,7 @@ static void draw_mixes(
 			m->at[n][i] = draw_place(n, m->count, c->lane[i].depth, r);
 		}
 		draw_meet(c, n, target, m, r);
+		recall(p, c, n, target, m, r);
 	}
 }
 

@@ -17,6 +17,9 @@ struct meeting {
 	unsigned int count; /* how many times they meet */
 	uint32_t who[MEETING_MAX]; /* of lanes: those that come to this one */
 	uint8_t at[MEETING_MAX][PROGRAM_MAX_LANES]; /* before which op; ascending */
+	/* The op that learning puts there, in place of what the lane would draw; 0: none. */
+	uint8_t entry[MEETING_MAX][PROGRAM_MAX_LANES]; /* index in its mix, + 1 */
+	uint32_t backings; /* bit mask: what learning has said of the slots; 0: nothing */
 	struct op_timing timing[MEETING_MAX][PROGRAM_MAX_LANES];
 };
 

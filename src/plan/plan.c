@@ -46,6 +46,7 @@ void plan_free(struct plan *p)
 		plan_free(p->turn[i].plan);
 	free(p->crew);
 	free(p->skip);
+	free(p->lesson);
 	free(p);
 }
 

@@ -148,15 +148,16 @@ static json_t *turns_json(const struct plan *p)
 
 json_t *plan_json(const struct plan *p)
 {
-	return json_pack(
-		"{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:o, s:s, s:i, s:i, s:i, s:o, "
-		"s:o, s:o, s:o, s:o, s:I, s:o}",
+	return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:s, s:i, s:b, s:o, s:s, "
+			 "s:i, s:i, s:i, s:o, "
+			 "s:o, s:o, s:o, s:o, s:I, s:o}",
 		"job", p->job, "seed", seed_json(p), "timeout_ns", (json_int_t)p->timeout_ns,
 		"rounds", (json_int_t)p->rounds, "memory", (json_int_t)p->memory, "stall_ns",
 		(json_int_t)p->stall_ns, "rest_ns", (json_int_t)p->rest_ns, "epoch_rounds",
-		(int)p->epoch_rounds, "meet_percent", (int)p->meet_percent, "crowded", p->crowded,
-		"allow", allow_json(p), "inject", p->inject, "nodes", (int)p->nnodes, "page_size",
-		(int)p->page_size, "pmd_pages", (int)p->pmd_pages, "slots", slots_json(p), "pools",
-		pools_json(p), "knobs", knobs_json(p), "crews", crews_json(p), "skips",
-		skips_json(p), "slice_ns", (json_int_t)p->slice_ns, "turns", turns_json(p));
+		(int)p->epoch_rounds, "meet_percent", (int)p->meet_percent, "learned", p->learned,
+		"lessons", (int)p->nlessons, "crowded", p->crowded, "allow", allow_json(p),
+		"inject", p->inject, "nodes", (int)p->nnodes, "page_size", (int)p->page_size,
+		"pmd_pages", (int)p->pmd_pages, "slots", slots_json(p), "pools", pools_json(p),
+		"knobs", knobs_json(p), "crews", crews_json(p), "skips", skips_json(p), "slice_ns",
+		(json_int_t)p->slice_ns, "turns", turns_json(p));
 }

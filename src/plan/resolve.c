@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "build.h"
+#include "lessons.h"
 #include "plan/number.h"
 
 enum { STREAM_TURN_SEED = 3000 };
@@ -43,6 +44,8 @@ static void take_global(struct plan *p, const struct job *j)
 	p->rest_ns = g->rest_ns == REST_AUTO ? plan_usual_rest(p->timeout_ns) : g->rest_ns;
 	p->epoch_rounds = g->epoch;
 	p->meet_percent = g->meet_percent;
+	snprintf(p->learned, sizeof(p->learned), "%s",
+		j->options->learned ? j->options->learned : g->learned);
 	p->oracles = g->oracles;
 	strcpy(p->inject, g->inject);
 	p->memory = j->machine->mem_available / 100 * (g->memory_percent ? g->memory_percent : 25);
@@ -361,6 +364,9 @@ static int resolve(struct plan *p, struct job *j)
 		return job_wrong_at(
 			j, &(struct job_place){p->job, 1}, "the job has no [lane NAME]");
 	take_global(p, j);
+	r = lessons_load(p, j->err, j->err_size);
+	if (r < 0)
+		return j->error = r;
 	r = resolve_slots(p, j);
 	if (r == 0)
 		r = resolve_pools(p, j);

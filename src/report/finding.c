@@ -25,6 +25,10 @@ void print_rerun(const struct run_result *r, FILE *out)
 	for (unsigned int h = HAZARD_DISRUPTIVE; h < HAZARD_COUNT; h++)
 		if (r->plan->allow >> h & 1)
 			fprintf(out, " --allow %s", hazard_name(h));
+	if (r->plan->learned[0]) {
+		fputs(" --learned ", out);
+		print_shell_word(r->plan->learned, out);
+	}
 	fputc(' ', out);
 	print_shell_word(r->plan->job, out);
 	fputc('\n', out);

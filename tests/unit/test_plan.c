@@ -889,6 +889,85 @@ static void fixed_sequences_that_only_meet_get_aims(void **state)
 	plan_free(p);
 }
 
+static const char lessons[] =
+	"{\"version\": \"1\", \"lessons\": [{\"aimer\": \"munmap_part\", \"target\": \"hammer\", "
+	"\"size\": \"huge\", "
+	"\"backing\": \"anon\", \"tries\": [9,9,9,9,9,9,9,9,9,9,9,9,9,9], \"changes\": "
+	"[0,0,0,0,9,0,0,0,0,0,0,0,0,0]}, {\"aimer\": \"of_another_version\", \"target\": "
+	"\"hammer\", "
+	"\"tries\": [9,9,9,9,9,9,9,9,9,9,9,9,9,9], \"changes\": [9,9,9,9,9,9,9,9,9,9,9,9,9,9]}]}";
+
+/* Meets of a munmap_part that starts at 200..299 of a hammer. */
+static unsigned int count_lessons(const struct program *g)
+{
+	unsigned int found = 0;
+
+	for (unsigned int l = 0; l < g->nlanes; l++)
+		for (uint64_t left = g->lane[l].timed; left; left &= left - 1) {
+			unsigned int i = (unsigned int)__builtin_ctzll(left);
+			const struct op_timing *t = &g->lane[l].timing[i];
+
+			found += t->aim == AIM_START && t->aim_phase >= 200 && t->aim_phase < 300 &&
+				 strcmp(op_get(g->lane[l].op[i].op)->name, "munmap_part") == 0 &&
+				 strcmp(op_get(g->lane[t->aim_lane].op[t->aim_op].op)->name,
+					 "hammer") == 0;
+		}
+	return found;
+}
+
+static unsigned int draw_lessons(const char *learned, const char *text)
+{
+	struct plan_options o = options;
+	static struct program g, again;
+	unsigned int found = 0;
+	struct plan *p, *q;
+
+	o.learned = learned;
+	assert_int_equal(
+		plan_load_text("j", text, strlen(text), &box, &o, &p, err, sizeof(err)), 0);
+	assert_int_equal(
+		plan_load_text("j", text, strlen(text), &box, &o, &q, err, sizeof(err)), 0);
+	assert_int_equal(p->nlessons, learned ? 1 : 0);
+	for (uint64_t round = 0; round < 1000; round++) {
+		plan_draw(p, 0, round, &g);
+		plan_draw(q, 0, round, &again);
+		assert_true(program_equal(&g, &again));
+		found += count_lessons(&g);
+	}
+	plan_free(p);
+	plan_free(q);
+	return found;
+}
+
+static void what_was_learned_is_drawn_again_and_only_if_it_was_asked_for(void **state)
+{
+	static const char two[] =
+		TWO_SLOTS "[lane l]\ncount = 2\nops = touch:9 hammer munmap_part\n",
+			  other[] = TWO_SLOTS "[lane l]\ncount = 2\nops = touch:9 hammer\n";
+	char path[] = "/tmp/test_plan.XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, lessons, strlen(lessons)), strlen(lessons));
+	close(fd);
+	assert_in_range(draw_lessons(NULL, two), 0, 20);
+	assert_in_range(draw_lessons(path, two), 100, 1000);
+	assert_int_equal(draw_lessons(path, other), 0);
+	unlink(path);
+}
+
+static void a_wrong_file_of_lessons_is_told(void **state)
+{
+	static const char text[] =
+		"[global]\nlearned = /dev/null\n" SLOT_A "[lane l]\nops = touch\n";
+	struct plan *p;
+
+	assert_int_equal(
+		plan_load_text("j", text, strlen(text), &box, &options, &p, err, sizeof(err)),
+		-EINVAL);
+	assert_non_null(strstr(err, "/dev/null:1: "));
+}
+
 static void start_offsets_reach_from_nothing_to_the_limit(void **state)
 {
 	struct plan *p = load(TWO_SLOTS "[lane l]\noffset = 100us\nops = touch\n");
@@ -1219,6 +1298,8 @@ int main(void)
 		cmocka_unit_test(where_cpus_are_few_the_others_keep_away_from_those_that_meet),
 		cmocka_unit_test(a_fixed_sequence_may_have_its_own_timings),
 		cmocka_unit_test(fixed_sequences_that_only_meet_get_aims),
+		cmocka_unit_test(what_was_learned_is_drawn_again_and_only_if_it_was_asked_for),
+		cmocka_unit_test(a_wrong_file_of_lessons_is_told),
 		cmocka_unit_test(start_offsets_reach_from_nothing_to_the_limit),
 		cmocka_unit_test(a_plan_made_from_a_program_draws_that_program),
 		cmocka_unit_test(a_program_for_smaller_huge_pages_is_fitted),

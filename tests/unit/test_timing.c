@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "lesson.h"
 #include "meet.h"
 
 static void buckets_are_right_to_an_eighth(void **state)
@@ -155,6 +156,47 @@ static void a_chain_of_aims_and_delays_is_followed(void **state)
 	free(m);
 }
 
+/* ---- learning ---- */
+
+/* A target of 1000 ticks; the aimer starts at that one of them. */
+static void teach(struct crew_ctl *ctl, uint64_t at, int err)
+{
+	ctl->lane[0].record[0] =
+		(struct record){.start = 5000 + at, .stop = 7000, .err = (int16_t)err};
+	ctl->lane[1].record[2] = (struct record){.start = 5000, .stop = 6000};
+	lessons_learn(ctl, &ctl->meet[0]);
+}
+
+static void a_change_of_the_outcome_is_learned_where_it_was(void **state)
+{
+	struct crew_ctl *ctl = calloc(1, sizeof(*ctl));
+	const struct lesson *l = NULL;
+
+	ctl->nlanes = 2;
+	ctl->meet[0].in = 3;
+	ctl->meet[0].part[0] = (struct meet_part){
+		.key = {7, MODEL_PAGE, BACKING_ANON}, .timing = {1, AIM_START, 1, 2, 500, 0}};
+	ctl->meet[0].part[1] = (struct meet_part){
+		.key = {9, MODEL_HUGE, BACKING_MEMFD}, .timing = {.meet = 1}, .op = 2};
+	for (unsigned int i = 0; i < 100; i++)
+		teach(ctl, i * 10, 0);
+	for (unsigned int i = 0; i < 3; i++)
+		teach(ctl, 550, 11);
+	teach(ctl, 5000, 11); /* too far away */
+	for (unsigned int i = 0; i < LESSONS; i++)
+		if (ctl->lesson[i].key) {
+			assert_null(l);
+			l = &ctl->lesson[i];
+		}
+	assert_non_null(l);
+	assert_int_equal(l->key, lesson_key(7, (struct model_key){9, MODEL_HUGE, BACKING_MEMFD}));
+	for (unsigned int i = 0; i < LESSON_PHASES; i++) {
+		assert_int_equal(l->changes[i], i == 7 ? 3 : 0); /* 500..599 */
+		assert_in_range(l->tries[i], i < 2 || i > 11 ? 0 : 9, i == 7 ? 14 : 11);
+	}
+	free(ctl);
+}
+
 /* ---- lanes that meet ---- */
 
 enum { LANES = 3, ROUNDS = 300 };
@@ -241,6 +283,7 @@ int main(void)
 		cmocka_unit_test(aims_fall_on_their_phase),
 		cmocka_unit_test(an_aim_without_its_target_is_none),
 		cmocka_unit_test(a_chain_of_aims_and_delays_is_followed),
+		cmocka_unit_test(a_change_of_the_outcome_is_learned_where_it_was),
 		cmocka_unit_test(lanes_that_meet_get_their_starts_from_the_last_one),
 	};
 

@@ -26,10 +26,12 @@ struct op_stat {
 };
 
 /* One executed op of the round in progress or just ended. */
+enum { RECORD_MIGRATED = 1, RECORD_COLLAPSED = 2 };
 struct record {
 	uint8_t op;
 	uint8_t cpu;
 	int16_t err; /* errno, 0: success */
+	uint8_t did; /* RECORD_...: what it told besides */
 	uint64_t start, stop; /* ticks; stop 0: running */
 };
 
@@ -86,6 +88,17 @@ struct resolved {
 	_Atomic uint32_t delay_ns[PROGRAM_MAX_LANES];
 };
 enum { RESOLVED_KEPT = 4096 };
+
+/*
+ * How two ops that met came out, by the phase of the target's window in which the aimer started. What is usual is found by
+ * majority vote; the rest are changes. Written at quiesce by one lane.
+ */
+struct lesson {
+	_Atomic uint32_t key; /* lesson_key(); 0: free */
+	uint32_t usual, votes, seen;
+	_Atomic uint32_t tries[LESSON_PHASES], changes[LESSON_PHASES];
+};
+enum { LESSONS = 4096, LESSON_PROBES = 16 };
 
 /* Where the starts of overlapping ops lie: in the window of the one that started first. */
 enum { PAIR_PHASES = 8 };
@@ -164,6 +177,7 @@ struct crew_ctl {
 	_Atomic uint64_t meets, meets_missed, met_rounds; /* missed: somebody was not waited for */
 	struct histogram skew, meet_skew; /* between the first and the last lane, ns */
 	struct model model;
+	struct lesson lesson[LESSONS];
 	/* NULL, or what finds the starts of a meet in place of meet_resolve(): for benches. Set before the fork. */
 	void (*resolver)(struct crew_ctl *ctl, const struct meet *m, uint32_t in, uint32_t *ret_ns);
 	struct lane_ctl lane[PROGRAM_MAX_LANES];

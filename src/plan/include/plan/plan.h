@@ -42,6 +42,18 @@ struct plan_lane {
 	uint64_t weight_sum;
 };
 
+/*
+ * Where an earlier run saw an outcome change: the aimer's op started in that tenth of the target's window (0: -200..-101
+ * thousandths), and something was not as usual.
+ */
+enum { LESSON_PHASES = 14, LESSON_PHASE_WIDTH = 100, LESSON_PHASE_FROM = -200 };
+struct plan_lesson {
+	uint8_t aimer, target; /* ops */
+	uint8_t backing; /* of the target's slot; BACKING_COUNT: it takes none */
+	uint8_t phase;
+	uint64_t upto; /* sum of the weights up to and with this one */
+};
+
 struct plan_crew {
 	unsigned int nlanes, nprocs;
 	struct plan_lane lane[PROGRAM_MAX_LANES];
@@ -78,6 +90,9 @@ struct plan {
 	uint32_t epoch_rounds; /* rounds between two renewals of the slots */
 	uint32_t
 		meet_percent; /* rounds of a hundred in which lanes meet and aim at each other's ops */
+	char learned[256]; /* file that the lessons are of; "": none */
+	struct plan_lesson *lesson; /* [nlessons] */
+	unsigned int nlessons;
 	bool crowded; /* more lanes than CPUs: of lanes that meet the others keep away */
 	uint32_t allow; /* bit mask of enum hazard */
 	uint32_t nslots;
@@ -108,6 +123,7 @@ struct plan_options { /* from the command line; each wins over the job */
 	uint64_t timeout_ns; /* 0: not given */
 	uint32_t allow; /* hazard classes added to safe and (as root) root */
 	const char *tmp_dir; /* for file backings */
+	const char *learned; /* learned.json of an earlier run; NULL: the job's, if it names one */
 	/*
 	 * What `oracles` and `inject` may name, NULL-terminated; NULL: any name, and all oracles
 	 * judge.

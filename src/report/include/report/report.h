@@ -114,6 +114,9 @@ json_t *report_plan_json(const struct plan *p);
 /* DIR/summary.json by rename. 0 or -errno. */
 int report_summary_file(const struct run_result *r);
 
+/* DIR/learned.json, for runs to come. 0 or -errno. */
+int report_learned_file(const struct run_result *r);
+
 /* The end of a run on stdout in the chosen format. */
 void report_summary(const struct run_result *r, enum report_format format, FILE *out);
 
