@@ -1260,6 +1260,75 @@ static int setup(void **state)
 	return 0;
 }
 
+/* ---- turns ---- */
+
+static void write_job(const char *path, const char *text)
+{
+	FILE *out = fopen(path, "w");
+
+	assert_non_null(out);
+	fputs(text, out);
+	assert_int_equal(fclose(out), 0);
+}
+
+#define TURN_JOB "[slot heap]\nbacking = anon\n[lane a]\nops = touch\n"
+
+static void turns_come_as_often_as_their_weights_say(void **state)
+{
+	unsigned int seen[2] = {0}, swaps = 0;
+	struct plan *p;
+
+	write_job("/tmp/sunder-turn-a.job", TURN_JOB);
+	write_job("/tmp/sunder-turn-b.job", TURN_JOB "count = 9\nprocesses = 2\n");
+	p = load("[global]\nslice = 3s\nturn = /tmp/sunder-turn-a.job weight=3\nturn = "
+		 "/tmp/sunder-turn-b.job\n");
+	assert_int_equal(p->nturns, 2);
+	assert_true(p->slice_ns == 3000000000);
+	assert_int_equal(plan_nparts(p), 2);
+	assert_int_equal(plan_part(p, 1)->first_crew, plan_part(p, 0)->ncrews);
+	for (uint64_t n = 0; n < 400; n++) {
+		unsigned int turn = plan_turn_of(p, n);
+
+		seen[turn]++;
+		assert_int_equal(turn, plan_turn_of(p, n));
+		swaps += n >= 4 && turn != plan_turn_of(p, n - 4);
+		if (n % 4 == 3)
+			assert_int_equal(seen[0], 3 * seen[1]); /* each cycle is whole */
+	}
+	assert_true(swaps > 50); /* and in an order of its own */
+	assert_true(plan_part(p, 0)->seed != plan_part(p, 1)->seed);
+	plan_free(p);
+}
+
+static void refuse_with(const char *text, int error, const char *part)
+{
+	struct plan *p = NULL;
+
+	err[0] = '\0';
+	assert_int_equal(
+		plan_load_text("j", text, strlen(text), &box, &options, &p, err, sizeof(err)),
+		error);
+	if (!strstr(err, part))
+		fail_msg("\"%s\" is not in \"%s\"", part, err);
+}
+
+static void turns_that_cannot_be_are_refused(void **state)
+{
+	write_job("/tmp/sunder-turn-a.job", TURN_JOB);
+	write_job("/tmp/sunder-turn-c.job", "[global]\nturn = sunder-turn-a.job\n");
+	refuse_with("[global]\nturn = /tmp/sunder-turn-c.job\n", -EINVAL, "has turns itself");
+	refuse_with("[global]\nturn = /tmp/sunder-turn-a.job weight=17\n", -EINVAL, "j:2: weight");
+	refuse_with("[global]\nturn = /tmp/sunder-turn-a.job often\n", -EINVAL, "j:2: turn");
+	refuse_with("[global]\nturn = /tmp/sunder-no-such.job\n", -ENOENT, "j:2: turn");
+	refuse_with("[global]\nturn = /tmp/sunder-turn-a.job\n" TURN_JOB, -EINVAL,
+		"no slots and lanes of its own");
+	refuse_with("[global]\nslice = 10ms\n" TURN_JOB, -EINVAL, "slice");
+	write_job("/tmp/sunder-turn-a.job", "[global]\nknob = /sys/kernel/mm/x 1\n" TURN_JOB);
+	write_job("/tmp/sunder-turn-c.job", "[global]\nknob = /sys/kernel/mm/x 2\n" TURN_JOB);
+	refuse_with("[global]\nturn = /tmp/sunder-turn-a.job\nturn = /tmp/sunder-turn-c.job\n",
+		-EINVAL, "/sys/kernel/mm/x");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1311,6 +1380,8 @@ int main(void)
 		cmocka_unit_test(the_plan_as_json_says_what_was_chosen),
 		cmocka_unit_test(the_jobs_that_we_ship_are_plans),
 		cmocka_unit_test(the_docs_have_the_keys_as_the_parser_does),
+		cmocka_unit_test(turns_come_as_often_as_their_weights_say),
+		cmocka_unit_test(turns_that_cannot_be_are_refused),
 		cmocka_unit_test(numbers_are_read_whole_or_not_at_all),
 		cmocka_unit_test(numbers_print_as_they_are_read),
 		cmocka_unit_test(a_far_word_is_not_suggested),
