@@ -127,8 +127,6 @@ bool rest_last(struct run *r, struct rest *rest, double now_s)
 	for (unsigned int i = 0; i < r->result.ncrews; i++)
 		if (is_alive(r, i))
 			return false;
-	for (unsigned int i = 0; i < r->result.ncrews; i++)
-		crew_release_slots(r->crew[i]);
 	rest->state = REST_LOOKED_AT;
 	rest->since_s = now_s;
 	return look(r, r->result.interrupted ? LOOK_LAST_SOON : LOOK_LAST);

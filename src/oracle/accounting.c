@@ -336,11 +336,10 @@ bool accounting_others_changed(const struct accounting *a, const struct look *l)
 	return a->base.others.hugetlb_kb != l->others.hugetlb_kb;
 }
 
-/* True if what is off cannot be anybody else's doing. */
-static bool is_ours(const struct accounting *a, const struct look *l)
+bool accounting_may_judge(const struct accounting *a, const struct look *l)
 {
-	return l->others.full && a->base.others.full && l->others.users == a->base.others.users &&
-	       l->same + 1 >= ACCOUNTING_SAME;
+	return l->others.whole && l->others_steady && !accounting_others_changed(a, l) &&
+	       l->others.full && a->base.others.full && l->others.users == a->base.others.users;
 }
 
 void accounting_look(struct accounting *a, const struct look *l, bool last, const struct told *t)
@@ -354,7 +353,9 @@ void accounting_look(struct accounting *a, const struct look *l, bool last, cons
 		return;
 	}
 	/* Others came, went or changed what they use: what is there now is normal from now on. */
-	if (accounting_others_changed(a, l) || (accounting_is_off(a, l) && !is_ours(a, l))) {
+	if (accounting_others_changed(a, l) ||
+		(accounting_is_off(a, l) &&
+			(!accounting_may_judge(a, l) || l->same + 1 < ACCOUNTING_SAME))) {
 		forget_pending(a);
 		a->base = *l;
 		return;

@@ -117,12 +117,21 @@ static void look_at_others(const struct counters *c, bool full, pid_t supervisor
 			   l->others.users == again.users && l->others.locked_kb == again.locked_kb;
 }
 
+/* True if what is off may go away by itself, or is worth to be seen for longer. */
+static bool worth_more(const struct counters *c, pid_t supervisor, struct look *l)
+{
+	bool leak = leak_is_off(&c->leak, l), pools = accounting_is_off(&c->accounting, l);
+
+	if (pools && !l->others.users_asked)
+		look_at_others(c, true, supervisor, l);
+	return leak || (pools && accounting_may_judge(&c->accounting, l));
+}
+
 static void look(
 	const struct counters *c, bool first, enum look_kind kind, pid_t supervisor, struct look *l)
 {
 	uint64_t end =
 		clock_raw_ns() + (uint64_t)(kind == LOOK_LAST ? OFF_LAST_MS : OFF_MS) * 1000000;
-	bool off = first;
 
 	*l = (struct look){0};
 	do {
@@ -131,12 +140,11 @@ static void look(
 		take_pass(c, l);
 		if (l->passes < PASSES_MIN || l->same + 1 < PASSES_MIN)
 			continue;
-		off = first || accounting_is_off(&c->accounting, l) || leak_is_off(&c->leak, l);
-		if (!off || first)
+		if (first || !worth_more(c, supervisor, l))
 			break;
 	} while (clock_raw_ns() < end);
-	look_at_others(c, false, supervisor, l);
-	if (off || accounting_others_changed(&c->accounting, l))
+	look_at_others(c, first || l->others.users_asked, supervisor, l);
+	if (!l->others.users_asked && accounting_others_changed(&c->accounting, l))
 		look_at_others(c, true, supervisor, l);
 	reading_nodes(c->o.machine, &l->r);
 	reading_hardware(&l->r);

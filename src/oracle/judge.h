@@ -50,6 +50,9 @@ void accounting_tick(struct accounting *a, bool plant, const struct told *t);
 /* True if a look shows a difference, which is worth a longer look. */
 bool accounting_is_off(const struct accounting *a, const struct look *l);
 
+/* True if a difference that this look shows can be ours alone: nobody else's doing, as far as it can be seen. */
+bool accounting_may_judge(const struct accounting *a, const struct look *l);
+
 /* True if others use more or less huge pages than the base knows. */
 bool accounting_others_changed(const struct accounting *a, const struct look *l);
 

@@ -222,7 +222,7 @@ void others_read(pid_t supervisor, const struct hugetlb_devices *d, bool full, s
 	char real[PATH_MAX], path[PATH_MAX], status[4096];
 	struct dirent *e;
 
-	*ret = (struct others){.whole = sees_all(), .full = full};
+	*ret = (struct others){.whole = sees_all(), .users_asked = full, .full = full};
 	if (path_real("/proc", real, sizeof(real)) < 0 || !(dir = opendir(real))) {
 		ret->whole = ret->full = false;
 		return;

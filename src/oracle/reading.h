@@ -20,7 +20,7 @@ enum { READING_NODES = 64, READING_DEVICES = 32 };
 struct others {
 	bool whole; /* every process of the machine could be seen */
 	uint64_t locked_kb, tables_kb, hugetlb_kb; /* VmLck; VmPTE, ours too; HugetlbPages */
-	bool full;
+	bool users_asked, full; /* it was asked for; it could be seen */
 	uint64_t users; /* hash of who maps or holds hugetlb memory, and how much of it */
 	unsigned int nusers;
 	char name[64]; /* one of them */

@@ -37,7 +37,7 @@ void counters_close(struct counters *c);
 void counters_tick(struct counters *c, counters_found *found, void *arg);
 
 /*
- * Starts a close look; all crews rest, or have ended and let their objects go (LOOK_LAST; LOOK_LAST_SOON: somebody waits for the
+ * Starts a close look; all crews rest, or have ended (LOOK_LAST; LOOK_LAST_SOON: somebody waits for the
  * end). 0 or -errno. It takes 0.2 s, up to 2 s (LOOK_LAST: 5 s) when something differs; when counters_looking() says so after
  * LOOK_SECONDS, it hangs: counters_drop().
  */
