@@ -322,13 +322,13 @@ static void check_sums(const struct accounting *a, const struct look *l, const s
 			tell_pool(a, i, l, "hugetlb counters of the nodes do not add up", 0, t);
 }
 
-static void forget_pending(struct accounting *a)
+static void pass_over(struct accounting *a, const char *why)
 {
 	for (unsigned int i = 0; i < a->base.r.npools; i++) {
 		a->pool[i].resv = a->pool[i].used = 0;
 		a->pool[i].charged = a->pool[i].charged_rsvd = 0;
 	}
-	a->passed_over++;
+	a->passed_over = why;
 }
 
 bool accounting_others_changed(const struct accounting *a, const struct look *l)
@@ -348,16 +348,23 @@ void accounting_look(struct accounting *a, const struct look *l, bool last, cons
 	for (unsigned int i = 0; i < l->r.npools; i++)
 		if (l->r.pool[i].known)
 			watch_size(a, i, l, t);
-	if (!l->others_steady || !l->others.whole) {
-		forget_pending(a);
+	if (!l->others.whole) {
+		pass_over(a, "not all processes can be seen: only impossible values were judged");
+		return;
+	}
+	if (!l->others_steady) {
+		pass_over(a, "others use huge pages: only impossible values were judged");
 		return;
 	}
 	/* Others came, went or changed what they use: what is there now is normal from now on. */
 	if (accounting_others_changed(a, l) ||
-		(accounting_is_off(a, l) &&
-			(!accounting_may_judge(a, l) || l->same + 1 < ACCOUNTING_SAME))) {
-		forget_pending(a);
+		(accounting_is_off(a, l) && !accounting_may_judge(a, l))) {
+		pass_over(a, "others use huge pages, or may: only impossible values were judged");
 		a->base = *l;
+		return;
+	}
+	if (accounting_is_off(a, l) && l->same + 1 < ACCOUNTING_SAME) {
+		pass_over(a, "the pools did not come to rest: only impossible values were judged");
 		return;
 	}
 	for (unsigned int i = 0; i < l->r.npools; i++)
@@ -370,8 +377,6 @@ const char *accounting_idle(const struct accounting *a)
 	if (!a->base.r.npools)
 		return "kernel without hugetlb pages (CONFIG_HUGETLBFS)";
 	if (!a->judged)
-		return a->passed_over
-			       ? "others use huge pages, or may: only impossible values were judged"
-			       : "no crew came to rest";
+		return a->passed_over ? a->passed_over : "no crew came to rest";
 	return NULL;
 }

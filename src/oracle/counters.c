@@ -23,7 +23,7 @@
 #include "base/path.h"
 
 /* Passes of a look, and how long it goes on while something is off; the kernel frees some things late (work queues). */
-enum { PASS_MS = 50, PASSES_MIN = 4, OFF_MS = 1500, OFF_LAST_MS = 4000 };
+enum { PASS_MS = 50, PASSES_MIN = 4, OFF_MS = 2000, OFF_LAST_MS = 4000 };
 enum { PLANT_PIPES = 8, PLANT_PIPE_BYTES = 1 << 20, PLANT_MAX = 512 };
 
 struct counters {

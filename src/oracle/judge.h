@@ -35,11 +35,11 @@ struct accounting {
 	unsigned int lanes;
 	struct look base;
 	struct pool_history pool[MACHINE_MAX_HSTATES];
-	unsigned int judged,
-		passed_over; /* looks that were compared with the base; that could not be */
+	unsigned int judged; /* looks that were compared with the base */
+	const char *passed_over; /* why the last one that was not could not be */
 };
 
-enum { ACCOUNTING_SAME = 8 }; /* passes that must read the same before a difference is one */
+enum { ACCOUNTING_SAME = 6 }; /* passes that must read the same before a difference is one */
 
 void accounting_init(
 	struct accounting *a, const struct counters_options *o, const struct look *base);
