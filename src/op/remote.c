@@ -19,6 +19,7 @@
 #include "op/op.h"
 #include "backings.h"
 #include "result.h"
+#include "uffd.h"
 
 enum { SAMPLES = 4, BULK_MAX = 32768 };
 enum { ARG_WHOSE = 4 };
@@ -47,6 +48,12 @@ static bool odd_remote(const struct op_env *e, const struct op_call *c)
 	struct op_span s = op_range(e, c);
 
 	return target(e, c) != e->proc || beside(e, &s);
+}
+
+/* A fault that userfaultfd would resolve is not waited for (__access_remote_vm passes no FOLL_UNLOCKABLE): EIO. */
+static bool odd_mem(const struct op_env *e, const struct op_call *c)
+{
+	return odd_remote(e, c) || gear_of(e, &gear_uffd);
 }
 
 /* Pages of the span that have cells. Returns how many. */
@@ -262,7 +269,7 @@ const struct op op_proc_mem_read = {
 	.args = args,
 	.errnos = errnos_mem,
 	.run = run_proc_mem_read,
-	.odd = odd_remote,
+	.odd = odd_mem,
 };
 
 /* FOLL_FORCE: a private page is copied and written even if the mapping is read-only. */
@@ -307,7 +314,7 @@ const struct op op_proc_mem_write = {
 	.args = args,
 	.errnos = errnos_mem,
 	.run = run_proc_mem_write,
-	.odd = odd_remote,
+	.odd = odd_mem,
 };
 
 /* ---- ptrace ---- */
