@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -32,10 +33,34 @@ static int exit_errno(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : ESRCH;
 }
 
-/* A child reads another child's memory, as executors do. */
+const char *probe_process_vm(struct probe *p)
+{
+	char byte = 1, got;
+	struct iovec to = {&got, 1}, from = {&byte, 1};
+
+	if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1)
+		return NULL;
+	if (errno == ENOSYS)
+		return "kernel without process_vm_readv (CONFIG_CROSS_MEMORY_ATTACH)";
+	return probe_no(p, "process_vm_readv: %s", strerror(errno));
+}
+
+/* A child opens another child's memory, as executors do. */
+static int open_mem(pid_t pid)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
 const char *probe_peer_memory(struct probe *p)
 {
-	static char byte = 1;
 	pid_t idle = fork(), reader;
 	int err;
 
@@ -47,20 +72,14 @@ const char *probe_peer_memory(struct probe *p)
 			pause();
 	}
 	reader = fork();
-	if (reader == 0) {
-		char got;
-		struct iovec to = {&got, 1}, from = {&byte, 1};
-
-		_exit(process_vm_readv(idle, &to, 1, &from, 1, 0) == 1 ? 0 : errno);
-	}
+	if (reader == 0)
+		_exit(open_mem(idle));
 	err = reader < 0 ? errno : exit_errno(reader);
 	kill(idle, SIGKILL);
 	exit_errno(idle);
-	if (err == ENOSYS)
-		return "kernel without process_vm_readv (CONFIG_CROSS_MEMORY_ATTACH)";
-	if (err == EPERM)
+	if (err == EPERM || err == EACCES)
 		return "refused (sysctl kernel.yama.ptrace_scope=0, or CAP_SYS_PTRACE)";
-	return err ? probe_no(p, "process_vm_readv: %s", strerror(err)) : NULL;
+	return err ? probe_no(p, "/proc/PID/mem: %s", strerror(err)) : NULL;
 }
 
 const char *probe_ptrace(struct probe *p)

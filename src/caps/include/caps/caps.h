@@ -68,6 +68,7 @@
 	X(MEMORY_HOTREMOVE, memory_hotremove, "memory blocks that may go offline")      \
 	X(OWN_SWAP, own_swap, "a swap file of the run's own")                           \
 	X(SWAP, swap, "swap space")                                                     \
+	X(PROCESS_VM, process_vm, "process_vm_readv and process_vm_writev")             \
 	X(PEER_MEMORY, peer_memory, "another process's memory (ptrace)")                \
 	X(PTRACE, ptrace, "ptrace of a child")                                          \
 	X(CACHESTAT, cachestat, "cachestat")                                            \
