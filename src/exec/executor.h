@@ -22,6 +22,9 @@ struct lane {
 	pthread_t thread;
 	bool first_of_proc;
 	bool preempting; /* it has SCHED_FIFO now */
+	/* For place.c: ops that may move pages of the slot of the call in progress, and none but it was under way. */
+	uint32_t moves_begun;
+	bool moves_alone;
 };
 
 struct looks;

@@ -4,6 +4,7 @@
 #include "meet.h"
 #include "grant.h"
 #include "overlap.h"
+#include "place.h"
 #include "look.h"
 #include "base/clock.h"
 #include "base/rng.h"
@@ -258,6 +259,7 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 	l->cells.op = c->op;
 	l->cells.op_index = (uint8_t)index;
 	l->env.migrated = l->env.collapsed = l->env.bytes = 0;
+	place_begin(l, op, c);
 	if (op->effects) {
 		fx.n = op->effects(&l->env, c, fx.eff);
 		effects_begin(ctl->space, ctl->nslots, l->env.proc, &fx);
@@ -287,6 +289,7 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 	stop = clock_ticks();
 	if (__builtin_expect(ctl->injecting, 0))
 		inject(l, &r);
+	place_end(l, op, c, index, r);
 	atomic_store_explicit(&l->ctl->op_start, 0, memory_order_release);
 	if (__builtin_expect(op->uses & OP_SCARCE_NOW, 0))
 		scarcity_end(ctl);

@@ -46,19 +46,6 @@ static bool has_gear(const struct op_env *e, const char *name)
 	return false;
 }
 
-static bool balances(void)
-{
-	int fd = open("/proc/sys/kernel/numa_balancing", O_RDONLY | O_CLOEXEC);
-	char mode = '0';
-
-	if (fd < 0)
-		return false;
-	if (read(fd, &mode, 1) != 1)
-		mode = '1';
-	close(fd);
-	return mode != '0';
-}
-
 /* As huge_pmd_share(): a whole PUD of a shared hugetlb mapping on its own border. */
 static bool shares_tables(const struct executor *ex)
 {
@@ -86,12 +73,13 @@ void looks_open(struct executor *ex, const struct op_env *e)
 	p->status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 	p->maps_fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	p->kpageflags_fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	p->kpagecount_fd = open("/proc/kpagecount", O_RDONLY | O_CLOEXEC);
 	if (!caps_missing(CAP_HAS_NUMA))
 		p->move_flags = caps_missing(CAP_HAS_MOVE_ALL) ? MPOL_MF_MOVE : MPOL_MF_MOVE_ALL;
 	p->born = clock_ticks();
 	p->poison = plan_has(ex, "madvise_hwpoison") || plan_has(ex, "madvise_soft_offline");
 	p->mirrored = has_gear(e, "dmirror");
-	p->hinted = balances();
+	look_hidden(ex, e, p);
 	p->shared_tables = shares_tables(ex);
 	ex->looks = p;
 }
@@ -132,6 +120,8 @@ void look_report(struct lane *l, enum look_check c, const struct look_case *k)
 		.round = l->cells.round,
 		.ticks = clock_ticks(),
 		.addr = k->addr,
+		.begun = k->mapped,
+		.ended = k->tries,
 		.expected = k->expected,
 		.seen = k->seen};
 
@@ -162,8 +152,7 @@ void look_repeat(struct lane *l, look_fn *fn)
 	for (unsigned int c = 0; c < LOOK_CHECKS; c++)
 		if (keep >> c & 1)
 			look_report(l, c, &look.first[c]);
-	if (keep >> LOOK_VM_LOCK & 1)
-		l->ex->looks->lck_known = l->ex->looks->lck_off;
+	look_known(l->ex->looks, keep);
 	if (l->no == 0)
 		l->ex->ctl->inject_look = EVIDENCE_NONE;
 }

@@ -24,8 +24,9 @@
 	X(QUERY_PRESENT, REPORTS, "move_pages of a present page")  \
 	X(MINCORE_ABSENT, REPORTS, "mincore of an absent page")    \
 	X(MINCORE_PRESENT, REPORTS, "mincore of a present page")   \
-	X(STUCK, REPORTS, "folio cannot be migrated at rest")      \
+	X(STUCK, REPORTS, "folio cannot be moved at rest")         \
 	X(UNSPLIT, REPORTS, "folio cannot be split at rest")       \
+	X(PLACED, PLACE, "node of a page moved at rest")           \
 	X(VM_LOCK, LOCKS, "VmLck")                                 \
 	X(VM_SIZE, LOCKS, "VmSize")                                \
 	X(RSS_ANON, LOCKS, "RssAnon")                              \
@@ -51,6 +52,8 @@ struct look {
 		const char *field; /* more exactly what, or NULL */
 		uint64_t expected, seen;
 		uintptr_t addr;
+		uint32_t mapped,
+			tries; /* of a folio: mappings of the page, and how often it was tried */
 		uint8_t slot, view; /* NO_SLOT: of the whole process */
 	} first[LOOK_CHECKS];
 };
@@ -59,20 +62,24 @@ struct look {
 struct looks {
 	char *text; /* for lines_read() */
 	uint64_t *pagemap[2]; /* [OP_SCRATCH_PAGES] each */
-	int status_fd, maps_fd, kpageflags_fd;
+	int status_fd, maps_fd, kpageflags_fd, kpagecount_fd;
 	uint64_t turn; /* epochs looked at */
 	uint64_t born, spent; /* ticks */
 	uint32_t
 		slot_vmas; /* VMAs of slots at the last look: which one is compared page by page rotates over them */
-	/* What VmLck is more than the locked mappings: at the last look, and what was reported of it. It stays so for good. */
-	uint64_t lck_off, lck_known;
+	/* What VmLck, RssAnon and the other Rss are more than they ought to be, in kB: at the last look, and as reported. It stays so for good. */
+	int64_t off[3], known[3];
 	uint64_t bare_pte_kb; /* of the first epoch */
 	unsigned long move_flags; /* of move_pages(); 0: there is none */
 	bool stuck; /* a folio would not move or split, and was reported: it takes long to find out */
 	bool due; /* this epoch is looked at */
 	bool poison; /* the plan has ops that leave poisoned pages */
 	bool shared_tables; /* a slot may share page tables: what HugetlbPages counts is then not the process's own */
-	bool hinted; /* NUMA balancing takes the rights of pages away to see who comes */
+	/*
+	 * smaps and move_pages pass over what has no rights, as PROT_NONE and the hints of NUMA balancing make it: huge pages in
+	 * smaps, all pages in move_pages (mm/gup.c before 6.5, gup_can_follow_protnone).
+	 */
+	bool hides_huge, hides_pages;
 	bool mirrored; /* entries of a device mirror may be left */
 };
 
@@ -96,6 +103,9 @@ typedef void look_fn(struct lane *l, struct looks *p, struct look *look);
 
 look_fn look_reports, look_counters, look_bare;
 
+/* Tries what of hides_huge and hides_pages is so here. */
+void look_hidden(struct executor *ex, const struct op_env *e, struct looks *p);
+
 /* Repeats the look until it is clean; reports what every one of the repeats has shown. */
 void look_repeat(struct lane *l, look_fn *fn);
 
@@ -108,6 +118,9 @@ static inline void look_differs(struct look *look, enum look_check c, struct loo
 	look->bad |= 1ULL << c;
 	look->first[c] = k;
 }
+
+/* Counters that were reported are expected to stay as wrong as they are. bad: as look.bad */
+void look_known(struct looks *p, uint64_t bad);
 
 /* The slot and view that an address lies in. False: none. */
 bool look_slot_of(const struct lane *l, uintptr_t addr, uint8_t *ret_slot, uint8_t *ret_view);

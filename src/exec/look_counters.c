@@ -87,6 +87,29 @@ static void far_apart(
 			(struct look_case){.expected = expected, .seen = seen, .slot = NO_SLOT});
 }
 
+static const enum look_check drifting[] = {LOOK_VM_LOCK, LOOK_RSS_ANON, LOOK_RSS_FILE};
+
+/* A counter that no look can set right again. */
+static void drifts(struct looks *p, struct look *look, enum look_check c, uint64_t expected,
+	uint64_t seen, uint64_t slack)
+{
+	unsigned int i = 0;
+
+	while (drifting[i] != c)
+		i++;
+	p->off[i] = (int64_t)(seen - expected);
+	if (c != LOOK_VM_LOCK && p->hides_huge && seen > expected)
+		return;
+	far_apart(look, c, expected + (uint64_t)p->known[i], seen, slack);
+}
+
+void look_known(struct looks *p, uint64_t bad)
+{
+	for (unsigned int i = 0; i < 3; i++)
+		if (bad >> drifting[i] & 1)
+			p->known[i] = p->off[i];
+}
+
 static bool same_counters(const struct status *a, const struct status *b)
 {
 	return a->v[LCK] == b->v[LCK] && a->v[SIZE] == b->v[SIZE] && a->v[HUGE] == b->v[HUGE];
@@ -104,8 +127,7 @@ void look_counters(struct lane *l, struct looks *p, struct look *look)
 	if (look_injects(l, EVIDENCE_LOCKS))
 		before.v[LCK] += 4;
 	slack = rss_slack_kb(l, &before);
-	p->lck_off = before.v[LCK] - s.locked;
-	far_apart(look, LOOK_VM_LOCK, s.locked + p->lck_known, before.v[LCK], 0);
+	drifts(p, look, LOOK_VM_LOCK, s.locked, before.v[LCK], 0);
 	far_apart(look, LOOK_VM_SIZE, s.size, before.v[SIZE], 0);
 	if (!p->poison && !p->mirrored) {
 		far_apart(look, LOOK_RSS_ANON, s.anon, before.v[ANON], slack);
@@ -125,7 +147,7 @@ void look_bare(struct lane *l, struct looks *p, struct look *look)
 		return;
 	if (!p->bare_pte_kb)
 		p->bare_pte_kb = s.v[PTE];
-	far_apart(look, LOOK_BARE_LOCK, p->lck_known, s.v[LCK], 0);
+	far_apart(look, LOOK_BARE_LOCK, (uint64_t)p->known[0], s.v[LCK], 0);
 	if (!p->shared_tables)
 		far_apart(look, LOOK_BARE_HUGETLB, 0, s.v[HUGE], 0);
 	if (s.v[PTE] > p->bare_pte_kb)

@@ -244,7 +244,8 @@ static void check_numa(struct seeing *s)
 		return;
 	for (unsigned int i = 0; i < s->l->env.nslots; i++)
 		for (unsigned int v = 0; v < s->l->env.slot[i].nviews; v++)
-			if (s->kb[i][v] != s->numa_kb[i][v])
+			if (s->kb[i][v] > s->numa_kb[i][v] ||
+				(s->kb[i][v] < s->numa_kb[i][v] && !s->p->hides_huge))
 				differs(s, LOOK_NUMA_MAPS, NULL, s->kb[i][v], s->numa_kb[i][v],
 					s->l->env.slot[i].view[v]);
 }
@@ -271,12 +272,11 @@ static bool ask_nodes(struct seeing *s)
 
 /*
  * mm/mincore.c: what has a page, or an entry that migrates, is in memory; what has none is where no object could have it. move_pages
- * tells a node for a present page, and only for that; EFAULT: the zero page; ENOENT: 6.1 does not see what NUMA balancing hints at
- * (mm/gup.c, gup_can_follow_protnone).
+ * tells a node for a present page, and only for that; EFAULT: the zero page.
  */
 static bool node_due(const struct seeing *s, uint64_t entry, int status)
 {
-	return entry & PM_PRESENT && status != -EFAULT && !(status == -ENOENT && s->p->hinted);
+	return entry & PM_PRESENT && status != -EFAULT && !(status == -ENOENT && s->p->hides_pages);
 }
 
 static void check_page(struct seeing *s, uint32_t i, uint64_t entry, bool incore, int status)
@@ -309,7 +309,7 @@ static void check_query_sum(struct seeing *s)
 			n[x->status[i]]++;
 	for (int i = 0; i < MACHINE_MAX_NODES; i++)
 		if (n[i] > s->numa.node[i] * unit ||
-			(n[i] < s->numa.node[i] * unit && !s->p->hinted))
+			(n[i] < s->numa.node[i] * unit && !s->p->hides_pages))
 			differs(s, LOOK_NUMA_QUERY, NULL, s->numa.node[i] * unit, n[i],
 				s->sample.start);
 }

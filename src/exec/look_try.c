@@ -15,8 +15,8 @@
 
 enum { STREAM_TRY = 3000, FOLIOS = 6, TRY_BUDGET_NS = 10000000 };
 /* Others that hold a folio for a moment (khugepaged, compaction, reclaim, a freeing of pins that is put off) have let go of it by then. */
-enum { TRIES = 40 };
-static const uint64_t patience_ns = 2000000000;
+enum { TRIES = 100 };
+static const uint64_t patience_ns = 5000000000;
 
 #define PM_PRESENT (1ULL << 63)
 #define PM_PFN ((1ULL << 55) - 1)
@@ -31,7 +31,7 @@ struct target {
 	uintptr_t addr;
 };
 
-enum outcome { DONE, REFUSED, BUSY };
+enum outcome { DONE, REFUSED, BUSY, MISPLACED };
 
 /* A page that is there, near a random place: the first, the last or any of its PMD. */
 static bool pick(struct lane *l, struct rng *r, struct target *ret)
@@ -69,20 +69,38 @@ static enum outcome insist(struct lane *l, const struct target *t,
 	enum outcome (*try)(struct lane *, const struct target *, uint64_t *), uint64_t *seen)
 {
 	uint64_t until = clock_ticks() + clock_from_ns(patience_ns);
+	enum outcome o = BUSY;
 
 	for (int n = 0; n < TRIES || clock_ticks() < until; n++) {
-		enum outcome o = try(l, t, seen);
-
-		if (o != BUSY)
+		o = try(l, t, seen);
+		if (o == DONE || o == REFUSED)
 			return o;
 		sched_yield();
 	}
-	return BUSY;
+	return o;
+}
+
+/* What /proc/kpageflags or kpagecount tells of the page; 0: not known. */
+static uint64_t page_word(struct lane *l, int fd, uintptr_t addr)
+{
+	uint64_t entry, word;
+	off_t at = (off_t)(addr / l->ex->machine->page_size) * (off_t)sizeof(entry);
+
+	if (pread(l->env.pagemap_fd, &entry, sizeof(entry), at) != sizeof(entry) ||
+		!(entry & PM_PRESENT) || !(entry & PM_PFN))
+		return 0;
+	at = (off_t)(entry & PM_PFN) * (off_t)sizeof(word);
+	return pread(fd, &word, sizeof(word), at) == sizeof(word) ? word : 0;
 }
 
 static void report(struct lane *l, enum look_check c, const struct target *t, uint64_t seen)
 {
-	struct look_case k = {.seen = seen, .addr = t->addr, .slot = t->slot, .view = t->view};
+	struct look_case k = {.seen = seen,
+		.addr = t->addr,
+		.slot = t->slot,
+		.view = t->view,
+		.mapped = (uint32_t)page_word(l, l->ex->looks->kpagecount_fd, t->addr),
+		.tries = TRIES};
 
 	look_report(l, c, &k);
 	l->ex->looks->stuck = true;
@@ -102,32 +120,32 @@ static enum outcome try_move(struct lane *l, const struct target *t, uint64_t *s
 		return REFUSED;
 	node = m->mem_node[0] == status ? m->mem_node[1] : m->mem_node[0];
 	r = syscall(SYS_move_pages, 0, 1UL, &page, &node, &status, l->ex->looks->move_flags);
-	*seen = r > 0 ? (uint64_t)r : (uint64_t)(int64_t)status;
+	*seen = page_word(l, l->ex->looks->kpageflags_fd, t->addr);
 	if (r > 0 || (r == 0 && status == -EBUSY))
 		return BUSY;
-	return r == 0 && status == node ? DONE : REFUSED;
+	if (r != 0 || status != node)
+		return REFUSED;
+	r = syscall(SYS_move_pages, 0, 1UL, &page, NULL, &status, 0);
+	*seen = (uint64_t)status;
+	return r != 0 || status < 0 || status == node ? DONE : MISPLACED;
+}
+
+static void move(struct lane *l, const struct target *t)
+{
+	uint64_t seen = 0;
+	enum outcome o = insist(l, t, try_move, &seen);
+
+	if (o == BUSY)
+		report(l, LOOK_STUCK, t, seen);
+	else if (o == MISPLACED)
+		report(l, LOOK_PLACED, t, seen);
 }
 
 /* ---- splitting ---- */
 
-/* The page's flags; 0: not known. */
-static uint64_t flags_of(struct lane *l, uintptr_t addr)
-{
-	uint64_t entry, flags;
-	off_t at = (off_t)(addr / l->ex->machine->page_size) * (off_t)sizeof(entry);
-
-	if (pread(l->env.pagemap_fd, &entry, sizeof(entry), at) != sizeof(entry) ||
-		!(entry & PM_PRESENT) || !(entry & PM_PFN))
-		return 0;
-	at = (off_t)(entry & PM_PFN) * (off_t)sizeof(flags);
-	if (pread(l->ex->looks->kpageflags_fd, &flags, sizeof(flags), at) != sizeof(flags))
-		return 0;
-	return flags;
-}
-
 static enum outcome try_split(struct lane *l, const struct target *t, uint64_t *seen)
 {
-	uint64_t flags = flags_of(l, t->addr);
+	uint64_t flags = page_word(l, l->ex->looks->kpageflags_fd, t->addr);
 	char text[96];
 	int n;
 
@@ -162,8 +180,8 @@ void looks_try(struct lane *l)
 
 		if (!pick(l, &r, &t))
 			continue;
-		if (moves && insist(l, &t, try_move, &seen) == BUSY)
-			report(l, LOOK_STUCK, &t, seen);
+		if (moves)
+			move(l, &t);
 		if (splits && !p->stuck && insist(l, &t, try_split, &seen) == BUSY)
 			report(l, LOOK_UNSPLIT, &t, seen);
 		if (p->stuck)

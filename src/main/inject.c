@@ -11,8 +11,8 @@
 static const uint64_t stall_ns = 3000000000; /* with --inject progress */
 
 const char *const inject_names[] = {"content", "content-foreign", "content-zero", "fault", "bits",
-	"errno", "mmu", "reports", "locks", "executor", "progress", "klog", "taint", "accounting",
-	"accounting-range", "leak", "hardware", NULL};
+	"errno", "mmu", "reports", "locks", "placement", "executor", "progress", "klog", "taint",
+	"accounting", "accounting-range", "leak", "hardware", NULL};
 
 int inject_check(const struct run_options *o)
 {
@@ -52,9 +52,10 @@ void inject_crews(struct run *r)
 	ctl->inject_fault = inject_has(r, "fault");
 	ctl->inject_mmu = inject_has(r, "mmu");
 	ctl->inject_crash = inject_has(r, "executor");
-	ctl->inject_look = inject_has(r, "reports") ? EVIDENCE_REPORTS
-			   : inject_has(r, "locks") ? EVIDENCE_LOCKS
-						    : EVIDENCE_NONE;
+	ctl->inject_look = inject_has(r, "reports")	? EVIDENCE_REPORTS
+			   : inject_has(r, "locks")	? EVIDENCE_LOCKS
+			   : inject_has(r, "placement") ? EVIDENCE_PLACE
+							: EVIDENCE_NONE;
 	ctl->inject_stall = inject_has(r, "progress");
 	if (ctl->inject_stall)
 		for (unsigned int i = 0; i < plan_nparts(r->plan); i++)

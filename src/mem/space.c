@@ -97,11 +97,11 @@ static void content_reset(struct content *c, uint32_t chunk, uint32_t first, uin
 	}
 }
 
-static void restore_reset(struct track *t)
+static void begun_ended_reset(struct begun_ended *c)
 {
 	/* A lane that died in an op has left them unequal. */
-	atomic_store_explicit(&t->restore.b, 0, memory_order_relaxed);
-	atomic_store_explicit(&t->restore.e, 0, memory_order_relaxed);
+	atomic_store_explicit(&c->b, 0, memory_order_relaxed);
+	atomic_store_explicit(&c->e, 0, memory_order_relaxed);
 }
 
 void space_reset(struct space *sp)
@@ -124,15 +124,16 @@ void space_reset(struct space *sp)
 			}
 		}
 	}
+	begun_ended_reset(&sp->moves);
 	for (unsigned int p = 0; p < (sp->private ? sp->nprocs : 1); p++) {
-		restore_reset(&sp->content[p].bus);
-		restore_reset(&sp->content[p].wipe);
+		begun_ended_reset(&sp->content[p].bus.restore);
+		begun_ended_reset(&sp->content[p].wipe.restore);
 	}
 	for (unsigned int p = 0; p < sp->nprocs; p++) {
 		for (unsigned int v = 0; v < sp->nviews; v++) {
-			restore_reset(&sp->view[p][v].hole);
-			restore_reset(&sp->view[p][v].ro);
-			restore_reset(&sp->view[p][v].guard);
+			begun_ended_reset(&sp->view[p][v].hole.restore);
+			begun_ended_reset(&sp->view[p][v].ro.restore);
+			begun_ended_reset(&sp->view[p][v].guard.restore);
 			atomic_store_explicit(&sp->view[p][v].split, 0, memory_order_relaxed);
 		}
 	}

@@ -60,6 +60,7 @@ static bool undo_dontfork(const struct op_call *c, struct op_call *ret)
 
 const struct op op_madvise_hugepage = {
 	.name = "madvise_hugepage",
+	.stays = true,
 	.help = "MADV_HUGEPAGE: wants huge pages",
 	.exercises = "hugepage_madvise khugepaged_enter_vma madvise_update_vma __split_vma",
 	.weight = 5,
@@ -74,6 +75,7 @@ const struct op op_madvise_hugepage = {
 
 const struct op op_madvise_nohugepage = {
 	.name = "madvise_nohugepage",
+	.stays = true,
 	.help = "MADV_NOHUGEPAGE: wants no huge pages",
 	.exercises = "hugepage_madvise madvise_update_vma __split_vma",
 	.weight = 2,
@@ -89,6 +91,7 @@ const struct op op_madvise_nohugepage = {
 
 const struct op op_madvise_dontfork = {
 	.name = "madvise_dontfork",
+	.stays = true,
 	.help = "MADV_DONTFORK: children do not get the range",
 	.exercises = "madvise_update_vma __split_vma dup_mmap",
 	.weight = 1,
@@ -102,6 +105,7 @@ const struct op op_madvise_dontfork = {
 
 const struct op op_madvise_dofork = {
 	.name = "madvise_dofork",
+	.stays = true,
 	.help = "MADV_DOFORK: children get the range again",
 	.exercises = "madvise_update_vma __split_vma dup_mmap",
 	.weight = 2,
@@ -306,6 +310,7 @@ const struct op op_madvise_pageout = {
 
 const struct op op_madvise_cold = {
 	.name = "madvise_cold",
+	.stays = true,
 	.help = "MADV_COLD: the pages are the next to reclaim",
 	.exercises = "madvise_cold_or_pageout_pte_range split_folio folio_deactivate",
 	.weight = 3,
@@ -325,6 +330,7 @@ static const struct op_errno errnos_willneed[] = {
 
 const struct op op_madvise_willneed = {
 	.name = "madvise_willneed",
+	.stays = true,
 	.help = "MADV_WILLNEED: reads swapped or file pages ahead",
 	.exercises = "madvise_willneed swapin_walk_pmd_entry shmem_swapin_range "
 		     "force_page_cache_readahead",
@@ -349,6 +355,7 @@ static const struct op_errno errnos_populate[] = {
 
 const struct op op_madvise_populate_read = {
 	.name = "madvise_populate_read",
+	.stays = true,
 	.help = "MADV_POPULATE_READ: faults the range in for reading",
 	.exercises = "madvise_populate faultin_page_range handle_mm_fault hugetlb_fault do_fault "
 		     "filemap_map_pages",
@@ -363,6 +370,7 @@ const struct op op_madvise_populate_read = {
 
 const struct op op_madvise_populate_write = {
 	.name = "madvise_populate_write",
+	.stays = true,
 	.help = "MADV_POPULATE_WRITE: faults the range in for writing",
 	.exercises = "madvise_populate faultin_page_range handle_mm_fault hugetlb_fault hugetlb_wp "
 		     "do_huge_pmd_wp_page "

@@ -77,7 +77,13 @@ static long move(struct op_env *e, pid_t pid, unsigned long n, int target, unsig
 	}
 	r = result_of(syscall(SYS_move_pages, pid, n, e->scratch->page, e->scratch->node,
 		e->scratch->status, flags));
-	return r < 0 ? r : judge_moved(e, n, target, r);
+	if (r < 0)
+		return r;
+	r = judge_moved(e, n, target, r);
+	e->placed.n = r == 0 ? n : 0;
+	e->placed.node = target;
+	e->placed.pid = pid;
+	return r;
 }
 
 /* ---- move_pages ---- */
@@ -242,6 +248,7 @@ static long run_move_pages_query(struct op_env *e, const struct op_call *c)
 
 const struct op op_move_pages_query = {
 	.name = "move_pages_query",
+	.stays = true,
 	.help = "asks on which nodes the pages are",
 	.exercises = "do_pages_stat do_pages_stat_array folio_walk_start",
 	.weight = 4,

@@ -42,6 +42,7 @@ static long run_mlock(struct op_env *e, const struct op_call *c)
 
 const struct op op_mlock = {
 	.name = "mlock",
+	.stays = true,
 	.help = "locks a range in memory",
 	.exercises = "mlock_fixup mlock_vma_pages_range mlock_pte_range __mm_populate mlock_folio",
 	.weight = 4,
@@ -79,6 +80,7 @@ static long run_mlock2(struct op_env *e, const struct op_call *c)
 
 const struct op op_mlock2 = {
 	.name = "mlock2",
+	.stays = true,
 	.help = "locks the pages of a range that are there, the rest as they come",
 	.exercises = "mlock_fixup mlock_vma_pages_range mlock_pte_range mlock_new_folio",
 	.weight = 3,
@@ -115,6 +117,7 @@ static const struct op_errno errnos_munlock[] = {
 
 const struct op op_munlock = {
 	.name = "munlock",
+	.stays = true,
 	.help = "unlocks a range",
 	.exercises = "mlock_fixup mlock_vma_pages_range munlock_folio __split_vma",
 	.weight = 5,
@@ -190,6 +193,7 @@ static long run_munlockall(struct op_env *e, const struct op_call *c)
 
 const struct op op_munlockall = {
 	.name = "munlockall",
+	.stays = true,
 	.help = "unlocks all that the executor has mapped",
 	.exercises = "apply_mlockall_flags mlock_fixup munlock_folio",
 	.weight = 3,

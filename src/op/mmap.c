@@ -355,6 +355,7 @@ static const struct op_errno errnos_mprotect[] = {
 
 const struct op op_mprotect = {
 	.name = "mprotect",
+	.stays = true,
 	.help = "changes which accesses a range allows",
 	.exercises = "mprotect_fixup change_huge_pmd __split_huge_pmd hugetlb_change_protection",
 	.weight = 6,

@@ -9,6 +9,7 @@ static long run(struct op_env *e, const struct op_call *c)
 
 const struct op op_null = {
 	.name = "null",
+	.stays = true,
 	.help = "nothing: measures the engine",
 	.exercises = "none",
 	.weight = 1,

@@ -324,6 +324,7 @@ static const struct op_errno errnos_set_mempolicy[] = {
 
 const struct op op_set_mempolicy = {
 	.name = "set_mempolicy",
+	.stays = true,
 	.help = "sets the memory policy of the lane's thread",
 	.exercises = "do_set_mempolicy mpol_new policy_nodemask alloc_pages_mpol "
 		     "weighted_interleave_nid",
@@ -383,6 +384,7 @@ static const struct op_errno errnos_get_mempolicy[] = {
 
 const struct op op_get_mempolicy = {
 	.name = "get_mempolicy",
+	.stays = true,
 	.help = "asks for a page's node or policy",
 	.exercises = "do_get_mempolicy lookup_node get_user_pages_fast",
 	.weight = 2,

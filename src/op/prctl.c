@@ -53,6 +53,7 @@ static const struct op_errno errnos[] = {
 
 const struct op op_thp_disable = {
 	.name = "thp_disable",
+	.stays = true,
 	.help = "PR_SET_THP_DISABLE: turns huge pages off or on for the executor",
 	.exercises = "__prctl thp_vma_allowable_orders hugepage_vma_revalidate",
 	.weight = 1,

@@ -47,6 +47,7 @@ static long run_smaps(struct op_env *e, const struct op_call *c)
 
 const struct op op_smaps = {
 	.name = "smaps",
+	.stays = true,
 	.help = "reads smaps of the executor",
 	.exercises = "smap_gather_stats smaps_pte_range smaps_pmd_entry smaps_hugetlb_range",
 	.weight = 2,
@@ -65,6 +66,7 @@ static long run_numa_maps(struct op_env *e, const struct op_call *c)
 
 const struct op op_numa_maps = {
 	.name = "numa_maps",
+	.stays = true,
 	.help = "reads numa_maps of the executor",
 	.exercises =
 		"show_numa_map gather_pte_stats gather_hugetlb_stats can_gather_numa_stats_pmd",
@@ -95,6 +97,7 @@ static long run_pagemap(struct op_env *e, const struct op_call *c)
 
 const struct op op_pagemap = {
 	.name = "pagemap",
+	.stays = true,
 	.help = "reads pagemap of the range",
 	.exercises = "pagemap_read pagemap_pmd_range pagemap_hugetlb_range",
 	.weight = 3,
@@ -122,6 +125,7 @@ static const struct op_errno errnos_mincore[] = {
 
 const struct op op_mincore = {
 	.name = "mincore",
+	.stays = true,
 	.help = "asks which pages of the range are in memory",
 	.exercises = "do_mincore mincore_pte_range mincore_hugetlb __mincore_unmapped_range",
 	.weight = 3,

@@ -78,6 +78,7 @@ static const struct op_errno errnos_split_pid[] = {
 
 const struct op op_split_pid = {
 	.name = "split_pid",
+	.stays = true,
 	.help = "splits the huge pages that an executor maps in the range",
 	.exercises =
 		"split_huge_pages_pid split_huge_page_to_list_to_order __folio_split unmap_folio "
@@ -137,6 +138,7 @@ static const struct op_errno errnos_split_file[] = {
 
 const struct op op_split_file = {
 	.name = "split_file",
+	.stays = true,
 	.help = "splits the huge pages of an object's page cache in the range",
 	.exercises = "split_huge_pages_in_file split_huge_page_to_list_to_order __folio_split "
 		     "unmap_folio "

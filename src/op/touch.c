@@ -52,6 +52,7 @@ static long run_touch(struct op_env *e, const struct op_call *c)
 
 const struct op op_touch = {
 	.name = "touch",
+	.stays = true,
 	.help = "reads, stamps, or checks and stamps pages of a range",
 	.exercises = "handle_mm_fault do_huge_pmd_anonymous_page do_anonymous_page shmem_fault "
 		     "hugetlb_fault do_huge_pmd_wp_page "
@@ -86,6 +87,7 @@ static long run_hammer(struct op_env *e, const struct op_call *c)
 
 const struct op op_hammer = {
 	.name = "hammer",
+	.stays = true,
 	.help = "checks and increments the lane's own cells in a tight loop: sees a lost write",
 	.exercises = "remove_migration_pte try_to_migrate_one ptep_clear_flush flush_tlb_range "
 		     "huge_pmd_unshare do_wp_page",

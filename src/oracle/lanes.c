@@ -26,6 +26,7 @@ static const enum oracle judge[EVIDENCE_KINDS] = {
 	[EVIDENCE_ERRNO] = ORACLE_ERRNO,
 	[EVIDENCE_REPORTS] = ORACLE_REPORTS,
 	[EVIDENCE_LOCKS] = ORACLE_LOCKS,
+	[EVIDENCE_PLACE] = ORACLE_PLACEMENT,
 	[EVIDENCE_CRASH] = ORACLE_EXECUTOR,
 	[EVIDENCE_MMU] = ORACLE_MMU,
 	[EVIDENCE_DIRTY] = ORACLE_MMU,
@@ -115,10 +116,14 @@ static void print_evidence(const struct crew *c, const struct evidence *e, FILE 
 		break;
 	case EVIDENCE_REPORTS:
 	case EVIDENCE_LOCKS:
+	case EVIDENCE_PLACE:
 		fprintf(f, "%.*s: expected %llu (0x%llx), seen %llu (0x%llx)\n",
 			(int)sizeof(e->what), e->what, (unsigned long long)e->expected,
 			(unsigned long long)e->expected, (unsigned long long)e->seen,
 			(unsigned long long)e->seen);
+		if (e->ended)
+			fprintf(f, "the page is mapped %u times; tried %u times\n", e->begun,
+				e->ended);
 		break;
 	case EVIDENCE_NO_FAULT:
 		fprintf(f, "a %s succeeded\n", e->write ? "write" : "read");
@@ -169,6 +174,7 @@ static void title_of(const struct crew *c, const struct evidence *e, char *buf, 
 		break;
 	case EVIDENCE_REPORTS:
 	case EVIDENCE_LOCKS:
+	case EVIDENCE_PLACE:
 		snprintf(buf, size, "%s: %.*s on %s", oracle_name(judge[e->kind]),
 			(int)sizeof(e->what), e->what, backing);
 		break;

@@ -127,6 +127,11 @@ def counters_that_disagree_are_found(box):
 
 
 @case
+def a_page_on_another_node_is_found(box):
+    inject(box, "placement", "placement")
+
+
+@case
 def an_executor_that_dies_is_found(box):
     inject(box, "executor", "executor")
 

@@ -23,6 +23,7 @@ enum evidence_kind {
 	/* What the kernel tells about a process's memory does not fit together, or not what it had promised; see what[]. */
 	EVIDENCE_REPORTS,
 	EVIDENCE_LOCKS, /* the same of the process's counters */
+	EVIDENCE_PLACE, /* a page is not on the node where an op says that it is */
 	EVIDENCE_CRASH, /* a signal outside any slot access; the executor dies of it */
 	EVIDENCE_MMU, /* a second MMU, pin or buffer (what) sees other data than the CPU */
 	EVIDENCE_DIRTY, /* a write through a second MMU (what) is in no dirty log */
@@ -39,6 +40,7 @@ struct evidence {
 	int32_t err; /* errno; signal number for SEGV, BUS, CRASH */
 	int32_t code; /* si_code; when-mask for ERRNO */
 	uint32_t cell_page; /* page in the slot */
+	/* Of a folio that cannot be moved or split: mappings of its page, and tries. */
 	uint32_t begun, ended; /* counts of the track that would have explained it */
 	uint64_t round, ticks;
 	uint64_t addr, expected, seen;

@@ -71,6 +71,7 @@ struct space { /* of one slot */
 	unsigned int nprocs, nviews, nlanes;
 	struct content content[SPACE_MAX_PROCS]; /* [0] alone for shared backings */
 	struct view_state view[SPACE_MAX_PROCS][SLOT_MAX_VIEWS];
+	struct begun_ended moves; /* ops that may put pages of the slot elsewhere (op.stays) */
 	_Atomic uint32_t *dirty; /* [nchunks] touched in this epoch: to be reset at the next */
 };
 

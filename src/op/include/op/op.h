@@ -132,6 +132,15 @@ struct op_env {
 	unsigned int ngears;
 	const struct box *box; /* NULL where the plan has no op that needs it */
 	unsigned int crew; /* which of the run's */
+	/*
+	 * A promise: the first n pages of scratch->page, where scratch->status says `node`, are on that node of pid's memory (0: this
+	 * process's) for as long as no op moves them. n is 0 before each call.
+	 */
+	struct {
+		unsigned long n;
+		int node;
+		pid_t pid;
+	} placed;
 	/* What the op tells besides its result; exec clears them before each call. */
 	uint64_t migrated, collapsed, bytes;
 };
@@ -161,6 +170,8 @@ struct op {
 	unsigned int nwants;
 	unsigned int
 		holds; /* hugetlb pages that a lane may keep after the slot has lost them: pins */
+	/* Leaves every present page on its node and puts no other in its place: such ops take no promise away (op_env.placed). */
+	bool stays;
 	const struct gear *gear; /* what its family keeps in the process; may be NULL */
 	uint32_t uses; /* of enum op_uses */
 	/*

@@ -22,6 +22,7 @@
 	X(MMU, mmu, "second MMUs, pins and buffers see what the CPU sees")                        \
 	X(REPORTS, reports, "at rest, all that the kernel tells about a mapping fits together")   \
 	X(LOCKS, locks, "at rest, a process's counters are what its mappings add up to")          \
+	X(PLACEMENT, placement, "pages are on the node where a call says that it has put them")   \
 	X(EXECUTOR, executor, "no executor dies by a signal")                                     \
 	X(PROGRESS, progress, "no lane is stuck in the kernel")                                   \
 	X(KLOG, klog, "the kernel log has no report since our mark")                              \

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which pages the kernel's reports pass over: tried on memory of our own. */
+#include "look.h"
+#include "lines.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { TEXT_SIZE = 65536 };
+
+struct range {
+	uintptr_t start, end;
+	uint64_t huge_kb;
+};
+
+static void add_huge(void *arg, const struct smaps_vma *v)
+{
+	struct range *r = arg;
+
+	if (v->start < r->end && v->end > r->start)
+		r->huge_kb += v->kb[SMAPS_ANON_HUGE];
+}
+
+static uint64_t huge_kb(const struct op_env *e, struct looks *p, const char *at, size_t len)
+{
+	struct range r = {(uintptr_t)at, (uintptr_t)at + len, 0};
+	struct smaps_parser parser = {.each = add_huge, .arg = &r};
+
+	if (lines_read(e->smaps_fd, p->text, TEXT_SIZE, smaps_line, &parser) < 0)
+		return 0;
+	smaps_end(&parser);
+	return r.huge_kb;
+}
+
+static bool has_node(char *page)
+{
+	void *at = page;
+	int status = -1;
+
+	return syscall(SYS_move_pages, 0, 1UL, &at, NULL, &status, 0) != 0 || status >= 0;
+}
+
+/* Where no huge page can be had, none need be expected to be seen. */
+void look_hidden(struct executor *ex, const struct op_env *e, struct looks *p)
+{
+	size_t pmd = ex->machine->pmd_size, len = 2 * pmd;
+	char *map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *at = (char *)(((uintptr_t)map + pmd - 1) & ~((uintptr_t)pmd - 1));
+	bool huge;
+
+	p->hides_huge = p->hides_pages = true;
+	if (map == MAP_FAILED)
+		return;
+	madvise(map, len, MADV_HUGEPAGE);
+	*at = 1;
+	huge = huge_kb(e, p, at, pmd) > 0;
+	if (mprotect(map, len, PROT_NONE) == 0) {
+		p->hides_huge = !huge || huge_kb(e, p, at, pmd) == 0;
+		p->hides_pages = !has_node(at);
+	}
+	munmap(map, len);
+}
