@@ -484,6 +484,7 @@ static void phase_map(struct lane *l)
 			if (l->env.gear[i].gear->begin)
 				l->env.gear[i].gear->begin(&l->env, l->env.gear[i].state);
 		populate(l);
+		looks_begin(l);
 	}
 	work_end(l);
 }

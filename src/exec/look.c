@@ -46,6 +46,20 @@ static bool has_gear(const struct op_env *e, const char *name)
 	return false;
 }
 
+/* True if ksmd runs, or may be told to. */
+static bool may_merge(const struct executor *ex)
+{
+	int fd = open("/sys/kernel/mm/ksm/run", O_RDONLY | O_CLOEXEC);
+	char run = '0';
+
+	if (fd < 0)
+		return false;
+	if (read(fd, &run, 1) != 1)
+		run = '1';
+	close(fd);
+	return plan_has(ex, "madvise_mergeable") && (run != '0' || plan_has(ex, "ksm_run"));
+}
+
 /* As huge_pmd_share(): a whole PUD of a shared hugetlb mapping on its own border. */
 static bool shares_tables(const struct executor *ex)
 {
@@ -80,6 +94,8 @@ void looks_open(struct executor *ex, const struct op_env *e)
 	p->poison = plan_has(ex, "madvise_hwpoison") || plan_has(ex, "madvise_soft_offline");
 	p->mirrored = has_gear(e, "dmirror");
 	look_hidden(ex, e, p);
+	if (!plan_has(ex, "clear_refs") && !may_merge(ex) && !p->mirrored)
+		p->dirty = look_dirty_open(e); /* merged by KSM, a page loses the bit */
 	p->shared_tables = shares_tables(ex);
 	ex->looks = p;
 }
@@ -174,6 +190,12 @@ void looks_settle(void)
 	munmap(page, size);
 }
 
+void looks_begin(struct lane *l)
+{
+	if (l->ex->looks->dirty)
+		look_dirty_begin(l);
+}
+
 void looks_take(struct lane *l)
 {
 	struct looks *p = l->ex->looks;
@@ -184,6 +206,7 @@ void looks_take(struct lane *l)
 		return;
 	look_repeat(l, look_reports);
 	look_repeat(l, look_counters);
+	look_repeat(l, look_dirty);
 	p->turn++;
 	p->spent += clock_ticks() - start;
 }

@@ -27,6 +27,7 @@
 	X(STUCK, REPORTS, "folio cannot be moved at rest")         \
 	X(UNSPLIT, REPORTS, "folio cannot be split at rest")       \
 	X(PLACED, PLACE, "node of a page moved at rest")           \
+	X(SOFT_DIRTY, SOFT_DIRTY, "soft-dirty")                    \
 	X(VM_LOCK, LOCKS, "VmLck")                                 \
 	X(VM_SIZE, LOCKS, "VmSize")                                \
 	X(RSS_ANON, LOCKS, "RssAnon")                              \
@@ -74,6 +75,7 @@ struct looks {
 	bool stuck; /* a folio would not move or split, and was reported: it takes long to find out */
 	bool due; /* this epoch is looked at */
 	bool poison; /* the plan has ops that leave poisoned pages */
+	struct dirty *dirty; /* NULL: no soft-dirty bits here, or ops that meddle with them */
 	bool shared_tables; /* a slot may share page tables: what HugetlbPages counts is then not the process's own */
 	/*
 	 * smaps and move_pages pass over what has no rights, as PROT_NONE and the hints of NUMA balancing make it: huge pages in
@@ -84,6 +86,9 @@ struct looks {
 };
 
 void looks_open(struct executor *ex, const struct op_env *e);
+
+/* On one lane of each process, with slots freshly mapped and populated. */
+void looks_begin(struct lane *l);
 
 /* On each lane: what its thread has counted but not handed in yet becomes the process's. */
 void looks_settle(void);
@@ -101,7 +106,11 @@ void looks_try(struct lane *l);
 
 typedef void look_fn(struct lane *l, struct looks *p, struct look *look);
 
-look_fn look_reports, look_counters, look_bare;
+look_fn look_reports, look_counters, look_bare, look_dirty;
+
+/* NULL: not here. */
+struct dirty *look_dirty_open(const struct op_env *e);
+void look_dirty_begin(struct lane *l);
 
 /* Tries what of hides_huge and hides_pages is so here. */
 void look_hidden(struct executor *ex, const struct op_env *e, struct looks *p);

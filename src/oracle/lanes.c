@@ -26,6 +26,7 @@ static const enum oracle judge[EVIDENCE_KINDS] = {
 	[EVIDENCE_ERRNO] = ORACLE_ERRNO,
 	[EVIDENCE_REPORTS] = ORACLE_REPORTS,
 	[EVIDENCE_LOCKS] = ORACLE_LOCKS,
+	[EVIDENCE_SOFT_DIRTY] = ORACLE_BITS,
 	[EVIDENCE_PLACE] = ORACLE_PLACEMENT,
 	[EVIDENCE_CRASH] = ORACLE_EXECUTOR,
 	[EVIDENCE_MMU] = ORACLE_MMU,
@@ -117,6 +118,7 @@ static void print_evidence(const struct crew *c, const struct evidence *e, FILE 
 	case EVIDENCE_REPORTS:
 	case EVIDENCE_LOCKS:
 	case EVIDENCE_PLACE:
+	case EVIDENCE_SOFT_DIRTY:
 		fprintf(f, "%.*s: expected %llu (0x%llx), seen %llu (0x%llx)\n",
 			(int)sizeof(e->what), e->what, (unsigned long long)e->expected,
 			(unsigned long long)e->expected, (unsigned long long)e->seen,
@@ -175,6 +177,7 @@ static void title_of(const struct crew *c, const struct evidence *e, char *buf, 
 	case EVIDENCE_REPORTS:
 	case EVIDENCE_LOCKS:
 	case EVIDENCE_PLACE:
+	case EVIDENCE_SOFT_DIRTY:
 		snprintf(buf, size, "%s: %.*s on %s", oracle_name(judge[e->kind]),
 			(int)sizeof(e->what), e->what, backing);
 		break;

@@ -16,7 +16,7 @@
 	X(FAULT, fault,                                                                           \
 		"SIGSEGV and SIGBUS only where an op explains them, and always where one must")   \
 	X(BITS, bits,                                                                             \
-		"page bits that must survive do: a page write-protected by userfaultfd stays it") \
+		"page bits that must survive do: write protection by userfaultfd, soft-dirty")    \
 	X(ERRNO, errno,                                                                           \
 		"an op fails only with the errnos that its arguments and its slot's state allow") \
 	X(MMU, mmu, "second MMUs, pins and buffers see what the CPU sees")                        \
