@@ -58,8 +58,8 @@ void look_hidden(struct executor *ex, const struct op_env *e, struct looks *p)
 	*at = 1;
 	huge = huge_kb(e, p, at, pmd) > 0;
 	if (mprotect(map, len, PROT_NONE) == 0) {
-		p->hides_huge = !huge || huge_kb(e, p, at, pmd) == 0;
 		p->hides_pages = !has_node(at);
+		p->hides_huge = p->hides_pages || !huge || huge_kb(e, p, at, pmd) == 0;
 	}
 	munmap(map, len);
 }
