@@ -3,7 +3,7 @@
 #include "look.h"
 #include "lines.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -43,6 +43,20 @@ static bool has_node(char *page)
 	return syscall(SYS_move_pages, 0, 1UL, &at, NULL, &status, 0) != 0 || status >= 0;
 }
 
+/* What it hints at is hidden too, and not only what is PROT_NONE (seen on 6.1: stacks that are idle). */
+static bool numa_balances(void)
+{
+	int fd = open("/proc/sys/kernel/numa_balancing", O_RDONLY | O_CLOEXEC);
+	char mode = '0';
+
+	if (fd < 0)
+		return false;
+	if (read(fd, &mode, 1) != 1)
+		mode = '1';
+	close(fd);
+	return mode != '0';
+}
+
 /* Where no huge page can be had, none need be expected to be seen. */
 void look_hidden(struct executor *ex, const struct op_env *e, struct looks *p)
 {
@@ -54,6 +68,10 @@ void look_hidden(struct executor *ex, const struct op_env *e, struct looks *p)
 	p->hides_huge = p->hides_pages = true;
 	if (map == MAP_FAILED)
 		return;
+	if (numa_balances()) {
+		munmap(map, len);
+		return;
+	}
 	madvise(map, len, MADV_HUGEPAGE);
 	*at = 1;
 	huge = huge_kb(e, p, at, pmd) > 0;

@@ -146,7 +146,14 @@ static void take_sample(struct seeing *s, const struct smaps_vma *v, uint8_t slo
 static void see_vma(void *arg, const struct smaps_vma *v)
 {
 	struct seeing *s = arg;
+	struct smaps_vma planted;
 	uint8_t slot, view;
+
+	if (look_injects(s->l, EVIDENCE_REPORTS) && s->vmas == 0) {
+		planted = *v;
+		planted.kb[SMAPS_RSS] += 4;
+		v = &planted;
+	}
 
 	s->hash = hash_vma(s->hash, v);
 	s->vmas++;
@@ -339,8 +346,6 @@ void look_reports(struct lane *l, struct looks *p, struct look *look)
 
 	if (look_smaps(l, p, see_vma, &s) < 0)
 		return;
-	if (look_injects(l, EVIDENCE_REPORTS))
-		s.sum[SMAPS_RSS] += 4;
 	if (rollup && read_rollup(&s, &after))
 		check_rollup(&s, &before, &after);
 	check_maps(&s);
