@@ -754,7 +754,7 @@ long cells_guarded(
 
 	arm_view(&p);
 	if (sigsetjmp(c->env, 0))
-		return -EFAULT;
+		return -EINTR;
 	r = fn(arg);
 	disarm(c);
 	return r;
@@ -768,10 +768,20 @@ bool cells_look_at(struct cell_looks *l, uint32_t page, uint32_t byte)
 	return true;
 }
 
-unsigned int cells_look_before(struct cells *c, struct cell_looks *l)
+void cells_look_stamped(struct cells *c, struct cell_looks *l, uint32_t page, unsigned int owner)
 {
 	struct place p = place_of(c, l->slot, l->view);
-	unsigned int n = 0;
+	const struct cell_shadow *s = p.content->shadow[owner];
+	uint32_t cell = page >> p.sp->grain_shift;
+
+	if (s && cell_page(&p, cell) == page &&
+		!(atomic_load_explicit(&s[cell].gen, memory_order_acquire) & CELL_GEN_ZERO))
+		cells_look_at(l, page, cell_byte(owner));
+}
+
+void cells_look_mark(struct cells *c, struct cell_looks *l)
+{
+	struct place p = place_of(c, l->slot, l->view);
 
 	for (unsigned int i = 0; i < l->n; i++) {
 		struct cell_look *k = &l->look[i];
@@ -781,18 +791,34 @@ unsigned int cells_look_before(struct cells *c, struct cell_looks *l)
 		/* In this order: equal only if none was under way when `ended` was read, and none has begun since. */
 		k->begun = track_begun(p.sp, &p.content->zero, cell);
 		k->got = false;
-		k->fit = k->begun == ended && track_ok(p.sp, &p.content->bus, cell) &&
-			 cells_peek(c, l->slot, l->view, k->page, k->byte, &k->cpu);
-		n += k->fit;
+		k->fit = k->begun == ended && track_ok(p.sp, &p.content->bus, cell);
 	}
-	return n;
 }
 
-static void report_seen(const struct place *p, unsigned int owner, uint32_t page, uint32_t byte,
-	uint64_t expected, uint64_t seen, const char *what)
+void cells_look_before(struct cells *c, struct cell_looks *l)
+{
+	cells_look_mark(c, l);
+	for (unsigned int i = 0; i < l->n; i++) {
+		struct cell_look *k = &l->look[i];
+
+		k->fit = cells_peek(c, l->slot, l->view, k->page, k->byte, &k->cpu) && k->fit;
+	}
+}
+
+bool cells_look_holds(struct cells *c, const struct cell_looks *l, unsigned int i)
+{
+	struct place p = place_of(c, l->slot, l->view);
+	uint32_t cell = l->look[i].page >> p.sp->grain_shift;
+
+	return l->look[i].fit && track_begun(p.sp, &p.content->zero, cell) == l->look[i].begun &&
+	       track_ok(p.sp, &p.content->bus, cell);
+}
+
+static void report_seen(const struct place *p, enum evidence_kind kind, unsigned int owner,
+	uint32_t page, uint32_t byte, uint64_t expected, uint64_t seen, const char *what)
 {
 	uint32_t cell = page >> p->sp->grain_shift;
-	struct evidence e = evidence_at(p, EVIDENCE_MMU, owner, cell);
+	struct evidence e = evidence_at(p, kind, owner, cell);
 
 	e.cell_page = page;
 	e.addr = word_at(p->c, p->slot, p->view_no, page, byte);
@@ -804,28 +830,46 @@ static void report_seen(const struct place *p, unsigned int owner, uint32_t page
 	evidence_push(p->c->ring, &e);
 }
 
-unsigned int cells_look_after(struct cells *c, struct cell_looks *l, const char *what)
+void cells_look_report(struct cells *c, const struct cell_looks *l, unsigned int i,
+	enum evidence_kind kind, uint64_t expected, uint64_t seen, const char *what)
 {
 	struct place p = place_of(c, l->slot, l->view);
-	unsigned int n = 0;
+	const struct cell_look *k = &l->look[i];
 
+	report_seen(&p, kind, k->byte / CELL_STRIDE % SPACE_MAX_LANES, k->page, k->byte, expected,
+		seen, what);
+}
+
+void cells_look_after(struct cells *c, struct cell_looks *l, const char *what)
+{
 	for (unsigned int i = 0; i < l->n; i++) {
 		const struct cell_look *k = &l->look[i];
-		uint32_t cell = k->page >> p.sp->grain_shift;
 		uint64_t again;
 
 		if (!k->fit || !k->got ||
 			!cells_peek(c, l->slot, l->view, k->page, k->byte, &again) ||
-			again != k->cpu || track_begun(p.sp, &p.content->zero, cell) != k->begun ||
-			!track_ok(p.sp, &p.content->bus, cell))
+			again != k->cpu || !cells_look_holds(c, l, i))
 			continue;
-		n++;
 		c->checks++;
 		if (k->seen != k->cpu)
-			report_seen(&p, k->byte / CELL_STRIDE % SPACE_MAX_LANES, k->page, k->byte,
-				k->cpu, k->seen, what);
+			cells_look_report(c, l, i, EVIDENCE_MMU, k->cpu, k->seen, what);
 	}
-	return n;
+}
+
+void cells_look_wrote(struct cells *c, struct cell_looks *l, const char *what)
+{
+	for (unsigned int i = 0; i < l->n; i++) {
+		const struct cell_look *k = &l->look[i];
+		uint64_t cpu;
+
+		if (!k->fit || !k->got ||
+			!cells_peek(c, l->slot, l->view, k->page, k->byte, &cpu) ||
+			!cells_look_holds(c, l, i))
+			continue;
+		c->checks++;
+		if (cpu != k->seen)
+			cells_look_report(c, l, i, EVIDENCE_MMU, cpu, k->seen, what);
+	}
 }
 
 void cells_judge_seen(struct cells *c, unsigned int slot, unsigned int view, uint32_t page,
@@ -849,7 +893,7 @@ void cells_judge_seen(struct cells *c, unsigned int slot, unsigned int view, uin
 	if ((seen & CELL_ID_MASK) == cell_stamp(slot, c->lane, cell, 0) && zeroing &&
 		is_stale_chunk(&p, cell))
 		return;
-	report_seen(&p, c->lane, page, cell_byte(c->lane), expected, seen, what);
+	report_seen(&p, EVIDENCE_MMU, c->lane, page, cell_byte(c->lane), expected, seen, what);
 }
 
 bool cells_plant_seen(struct cells *c, unsigned int slot)
@@ -859,8 +903,7 @@ bool cells_plant_seen(struct cells *c, unsigned int slot)
 
 	cells_touch(c, slot, 0, 0, 1, 1, CELL_WRITE);
 	cells_look_at(&l, 0, cell_byte(c->lane));
-	if (!cells_look_before(c, &l))
-		return false;
+	cells_look_before(c, &l);
 	l.look[0].seen = l.look[0].cpu - 1;
 	l.look[0].got = true;
 	cells_look_after(c, &l, "injected");

@@ -81,6 +81,9 @@
 	X(URING_CLONE, uring_clone, "cloning fixed buffers of io_uring")                \
 	X(URING_FTRUNCATE, uring_ftruncate, "ftruncate by io_uring")                    \
 	X(ODIRECT, odirect, "a disk file opened with O_DIRECT")                         \
+	X(KVM, kvm, "running a virtual machine (/dev/kvm)")                             \
+	X(KVM_PREFAULT, kvm_prefault, "KVM_PRE_FAULT_MEMORY")                           \
+	X(DMIRROR, dmirror, "the device of test_hmm (/dev/hmm_dmirror0)")               \
 	X(FS_PUNCH, fs_punch, "a writable disk filesystem that can punch holes (--tmp or /var/tmp)")
 
 enum cap {

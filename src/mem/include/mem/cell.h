@@ -144,11 +144,25 @@ struct cell_looks {
 /* Adds a word, which nobody but this lane writes until the looks are over. False: full. */
 bool cells_look_at(struct cell_looks *l, uint32_t page, uint32_t byte);
 
-/* The CPU's first reading. Returns how many words it could read with nothing about. */
-unsigned int cells_look_before(struct cells *c, struct cell_looks *l);
+/* At quiesce: adds the cell of a lane, if that has stamped it and nothing has taken the stamp away. */
+void cells_look_stamped(struct cells *c, struct cell_looks *l, uint32_t page, unsigned int owner);
 
-/* Its second, and the verdict: EVIDENCE_MMU with `what`. Returns how many words could be judged. */
-unsigned int cells_look_after(struct cells *c, struct cell_looks *l, const char *what);
+/* The beginning: before() with the CPU's first reading, mark() without. */
+void cells_look_before(struct cells *c, struct cell_looks *l);
+void cells_look_mark(struct cells *c, struct cell_looks *l);
+
+/* True if nothing that may take word i's content away has been about since the beginning. */
+bool cells_look_holds(struct cells *c, const struct cell_looks *l, unsigned int i);
+
+/* The CPU's second reading, and the verdict on what the other path has read: EVIDENCE_MMU with `what`. */
+void cells_look_after(struct cells *c, struct cell_looks *l, const char *what);
+
+/* After mark() and the other path's writing of what is in `seen`: the CPU must read that. */
+void cells_look_wrote(struct cells *c, struct cell_looks *l, const char *what);
+
+/* Word i has been read by the other path itself, which expected `expected`. */
+void cells_look_report(struct cells *c, const struct cell_looks *l, unsigned int i,
+	enum evidence_kind kind, uint64_t expected, uint64_t seen, const char *what);
 
 /* Judges a value that another path alone has read of the lane's own cell of a page: EVIDENCE_MMU with `what`. */
 void cells_judge_seen(struct cells *c, unsigned int slot, unsigned int view, uint32_t page,
@@ -159,8 +173,8 @@ bool cells_peek(struct cells *c, unsigned int slot, unsigned int view, uint32_t 
 	uint64_t *ret);
 
 /*
- * Calls fn, which may raise SIGSEGV or SIGBUS for addresses of the view (memory failure under KVM_RUN). Its result, or -EFAULT after
- * such a signal.
+ * Calls fn, which may raise SIGSEGV or SIGBUS for addresses of the view (memory failure under KVM_RUN). Its result, or -EINTR after
+ * such a signal, with whatever fn was about half done.
  */
 long cells_guarded(
 	struct cells *c, unsigned int slot, unsigned int view, long (*fn)(void *arg), void *arg);

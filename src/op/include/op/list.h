@@ -105,6 +105,14 @@
 	X(126, kpageflags)             \
 	X(127, numa_stat)              \
 	X(128, peer_maps)              \
+	X(140, kvm_read)               \
+	X(141, kvm_write)              \
+	X(142, kvm_run)                \
+	X(143, kvm_check)              \
+	X(144, kvm_slot_move)          \
+	X(145, kvm_slot_delete)        \
+	X(146, kvm_dirty_log)          \
+	X(147, kvm_prefault)           \
 	X(160, hugetlb_pool_grow)      \
 	X(161, hugetlb_pool_shrink)    \
 	X(162, hugetlb_pool_node)      \
