@@ -66,8 +66,8 @@ def several_jobs_have_a_directory_each(box):
 # Alarms
 
 
-def inject(box, name, oracle):
-    result = run(box, "--inject", name, "--timeout", "7s" if name == "progress" else "3s").expect(1)
+def inject(box, name, oracle, job=JOB, timeout="3s"):
+    result = run(box, "--inject", name, "--timeout", "7s" if name == "progress" else timeout, job=job).expect(1)
     doc = summary(box.path("out"))
     validate(doc)
     assert doc["injected"] == [name] and doc["oracles"][oracle] == "finding", doc["oracles"]
@@ -151,6 +151,30 @@ def a_report_in_the_kernel_log_is_found(box):
 @case
 def a_new_taint_is_found(box):
     inject(box, "taint", "taint")
+
+
+@case
+def a_pool_whose_numbers_cannot_be_is_found(box):
+    if not os.path.isdir("/sys/kernel/mm/hugepages"):
+        raise Skip("kernel without hugetlb pages")
+    inject(box, "accounting-range", "accounting")
+
+
+LEAKING = "[global]\nrest = 1s\nepoch = 4\n[slot heap]\nbacking = anon\nsize = 2pmd\n[lane use]\ncount = 2\nops = touch:4 mmap:1\n"
+
+
+@case
+def memory_that_goes_at_each_rest_is_found(box):
+    # Pipes take 8 MiB at each rest; a limit on what a user's pipes may hold would keep them from it.
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+    inject(box, "leak", "leak", job=LEAKING, timeout="15s")
+
+
+@case
+def an_uncorrected_memory_error_is_told_and_the_hardware_suspected(box):
+    doc = inject(box, "hardware", "hardware")
+    assert doc["hardware"]["suspected"] and doc["hardware"]["uncorrected"] == 1, doc["hardware"]
 
 
 @case
