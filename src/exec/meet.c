@@ -128,9 +128,8 @@ static void keep_resolved(
 
 	/* crew_resolve_aims() reads the key before and after: it takes no half-written delays. */
 	atomic_store_explicit(&r->key, 0, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
 	for (unsigned int l = 0; l < ctl->nlanes; l++)
-		atomic_store_explicit(&r->delay_ns[l], ns[l], memory_order_relaxed);
+		atomic_store_explicit(&r->delay_ns[l], ns[l], memory_order_release);
 	atomic_store_explicit(&r->key, key, memory_order_release);
 }
 
@@ -148,8 +147,7 @@ void crew_resolve_aims(const struct crew *c, uint64_t round, struct program *p)
 			/* pairs with keep_resolved() */
 			if (!t->meet || atomic_load_explicit(&r->key, memory_order_acquire) != key)
 				continue;
-			ns = atomic_load_explicit(&r->delay_ns[l], memory_order_relaxed);
-			atomic_thread_fence(memory_order_acquire);
+			ns = atomic_load_explicit(&r->delay_ns[l], memory_order_acquire);
 			if (atomic_load_explicit(&r->key, memory_order_relaxed) == key)
 				*t = (struct op_timing){.meet = t->meet, .delay_ns = ns};
 		}
