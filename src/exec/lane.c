@@ -387,9 +387,9 @@ static int map_view(const struct lane *l, const struct slot *s, unsigned int vie
 
 	do {
 		r = slot_map(s, view, 0, s->pages, 0);
-		if (r != -ENOMEM || s->granule == 1)
-			return r;
-		if (l->ex->uses & OP_SHRINKS_POOLS)
+		if (r != -ENOMEM || (s->granule == 1 && !l->ex->ctl->scarcity))
+			return r; /* scarcity: of another crew, and soon over */
+		if (s->granule > 1 && (l->ex->uses & OP_SHRINKS_POOLS))
 			return slot_map(s, view, 0, s->pages, MAP_NORESERVE);
 		sched_yield();
 	} while (clock_ticks() < until);
