@@ -139,6 +139,9 @@
 	X(183, numa_balancing)         \
 	X(184, memory_offline)         \
 	X(186, zone_reclaim_mode)      \
-	X(187, cpu_offline)
+	X(187, cpu_offline)            \
+	X(190, memory_squeeze)         \
+	X(191, map_count_squeeze)      \
+	X(192, memlock_limit)
 
 #endif
