@@ -30,6 +30,9 @@
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
 #endif
+#ifndef MADV_SOFT_OFFLINE
+#define MADV_SOFT_OFFLINE 101
+#endif
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
@@ -157,6 +160,23 @@ const char *probe_guard_file(struct probe *p)
 	munmap(map, size);
 	return advice_answer(
 		p, "MADV_GUARD_INSTALL on shared memory", "6.15 and later have it", err);
+}
+
+/* Where nothing is mapped: a kernel that has it gets as far as looking for the page (mm/madvise.c, madvise_inject_error). */
+const char *probe_soft_offline(struct probe *p)
+{
+	size_t size = p->m->page_size;
+	char *map = probe_map(size);
+	int err;
+
+	if (!map)
+		return "no memory to try it";
+	probe_unmap(map, size);
+	err = madvise(map, size, MADV_SOFT_OFFLINE) < 0 ? errno : 0;
+	if (err == EPERM)
+		return "MADV_SOFT_OFFLINE: not permitted (CAP_SYS_ADMIN)";
+	return advice_answer(p, "MADV_SOFT_OFFLINE", "CONFIG_MEMORY_FAILURE",
+		err == EFAULT || err == ENOMEM ? 0 : err);
 }
 
 const char *probe_ksm(struct probe *p)

@@ -23,8 +23,14 @@ struct clone_buffers {
 
 enum { PIN_PMDS = 2 };
 
-/* Not disk files: pages that are written back are not pinned for long (mm/gup.c, writable_file_mapping_allowed). */
-enum { BACKINGS_PINNED = BACKINGS_ALL & ~(1 << BACKING_FILE) };
+/*
+ * Not disk files: pages that are written back are not pinned for long (mm/gup.c, writable_file_mapping_allowed); 6.1 refuses all mappings of
+ * files but shmem's own and hugetlb (EOPNOTSUPP).
+ */
+enum {
+	BACKINGS_PINNED =
+		BACKINGS_ALL & ~(1 << BACKING_FILE | 1 << BACKING_FILE_PRIVATE | 1 << BACKING_SYSV)
+};
 
 /* A buffer's part of the span: a huge page on hugetlb, else at most PIN_PMDS. */
 static uint32_t pin_pages(const struct op_span *s)

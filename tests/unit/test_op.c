@@ -88,6 +88,7 @@ static const struct {
 	{58, "process_madvise"},
 	{59, "process_mrelease"},
 	{60, "mseal"},
+	{61, "madvise_soft_offline"},
 	{63, "fork_linger"},
 	{80, "uffd_register_missing"},
 	{81, "uffd_register_minor"},

@@ -37,6 +37,7 @@
 	X(GUARD, guard, "madvise(MADV_GUARD_INSTALL)")                                  \
 	X(GUARD_FILE, guard_file, "madvise(MADV_GUARD_INSTALL) on shared memory")       \
 	X(KSM, ksm, "madvise(MADV_MERGEABLE)")                                          \
+	X(SOFT_OFFLINE, soft_offline, "madvise(MADV_SOFT_OFFLINE)")                     \
 	X(PROCESS_MADVISE, process_madvise, "process_madvise on another process")       \
 	X(PROCESS_MRELEASE, process_mrelease, "process_mrelease")                       \
 	X(MSEAL, mseal, "mseal")                                                        \

@@ -65,6 +65,7 @@
 	X(58, process_madvise)         \
 	X(59, process_mrelease)        \
 	X(60, mseal)                   \
+	X(61, madvise_soft_offline)    \
 	X(63, fork_linger)             \
 	X(80, uffd_register_missing)   \
 	X(81, uffd_register_minor)     \
