@@ -202,14 +202,14 @@ void looks_take(struct lane *l)
 	struct looks *p = l->ex->looks;
 	uint64_t start = clock_ticks();
 
+	/* Until BARE, in every process: khugepaged, made eager by a job, holds and locks what one of them moves and splits next. */
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	p->due = p->spent * SHARE <= start - p->born || l->ex->ctl->inject_look;
 	if (!p->due)
 		return;
 	look_repeat(l, look_reports);
 	look_repeat(l, look_counters);
 	look_repeat(l, look_dirty);
-	/* Until BARE: khugepaged, made eager by a job, holds and locks what is to be moved and split next. */
-	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	p->turn++;
 	p->spent += clock_ticks() - start;
 }
