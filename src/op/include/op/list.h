@@ -114,6 +114,13 @@
 	X(145, kvm_slot_delete)        \
 	X(146, kvm_dirty_log)          \
 	X(147, kvm_prefault)           \
+	X(150, dmirror_read)           \
+	X(151, dmirror_write)          \
+	X(152, dmirror_migrate_to_dev) \
+	X(153, dmirror_migrate_to_sys) \
+	X(154, dmirror_exclusive)      \
+	X(155, dmirror_snapshot)       \
+	X(156, dmirror_check)          \
 	X(160, hugetlb_pool_grow)      \
 	X(161, hugetlb_pool_shrink)    \
 	X(162, hugetlb_pool_node)      \
