@@ -347,6 +347,7 @@ ADVISE(populate_read, MADV_POPULATE_READ)
 ADVISE(populate_write, MADV_POPULATE_WRITE)
 
 static const struct op_errno errnos_populate[] = {
+	{EHWPOISON, WHEN_SHORT}, /* UFFDIO_POISON */
 	{ENOMEM, WHEN_HOLE | WHEN_TIGHT},
 	{EFAULT, WHEN_HOLE | WHEN_SHORT | WHEN_TIGHT}, /* what would be SIGSEGV or SIGBUS */
 	{EINVAL, WHEN_HOLE}, /* mapped without the right */

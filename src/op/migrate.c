@@ -7,11 +7,11 @@
 
 #include "op/op.h"
 #include "backings.h"
+#include "moved.h"
 #include "result.h"
 #include "uapi.h"
 
 enum { LONG_BITS = sizeof(long) * CHAR_BIT };
-enum { STATUS_UNWRITTEN = INT_MIN };
 
 static const struct arg_word step_words[] = {
 	{"huge", 1},
@@ -43,11 +43,7 @@ static bool status_legal(int status)
 	return status == -ENOENT || status == -EFAULT || status == -EACCES || status == -EBUSY;
 }
 
-/*
- * Judges the statuses of a call that did not fail. One that is neither the target nor legal becomes the result, so that the
- * errno oracle sees it: itself if it is an error, ERANGE for a wrong node, ENODATA for none although all were done.
- */
-static long judge_moved(struct op_env *e, unsigned long n, int target, long r)
+long moved_judge(struct op_env *e, unsigned long n, int target, long r)
 {
 	for (unsigned long i = 0; i < n; i++) {
 		int status = e->scratch->status[i];
@@ -79,7 +75,7 @@ static long move(struct op_env *e, pid_t pid, unsigned long n, int target, unsig
 		e->scratch->status, flags));
 	if (r < 0)
 		return r;
-	r = judge_moved(e, n, target, r);
+	r = moved_judge(e, n, target, r);
 	e->placed.n = r == 0 ? n : 0;
 	e->placed.node = target;
 	e->placed.pid = pid;

@@ -56,6 +56,31 @@ static unsigned int effects_lift(
 	return 1;
 }
 
+/* What fills holes takes no more at once than there are zeroes: 8 MiB, or a huge page that is longer. */
+static struct op_span fill_span(const struct op_env *e, const struct op_call *c)
+{
+	struct op_span s = op_range(e, c);
+	uint32_t most = UFFD_ZEROES >> s.slot->page_shift;
+
+	most = most > s.slot->granule ? most : s.slot->granule;
+	s.pages = s.pages < most ? s.pages : most;
+	s.len = (size_t)s.pages << s.slot->page_shift;
+	return s;
+}
+
+/*
+ * Up to 6.18 a guard counts as a hole (pte_none_mostly()) and is overwritten; later it is in the way (EEXIST): once all is filled there
+ * is none.
+ */
+static unsigned int effects_fill(
+	const struct op_env *e, const struct op_call *c, struct effect *eff)
+{
+	struct op_span s = fill_span(e, c);
+
+	eff[0] = op_effect(&s, EFFECT_WP_LIFT | EFFECT_UNGUARDED);
+	return 1;
+}
+
 static unsigned int effects_register(
 	const struct op_env *e, const struct op_call *c, struct effect *eff)
 {
@@ -384,11 +409,10 @@ static const struct arg_desc zero_args[] = {
 /* Zeroes for what is nothing: no effect on contents. */
 static long run_copy(struct op_env *e, const struct op_call *c)
 {
-	struct op_span s = op_range(e, c);
-	size_t most = uffd_zeroes(e);
+	struct op_span s = fill_span(e, c);
 	struct uffdio_copy copy = {.dst = s.addr,
 		.src = (uintptr_t)uffd_zero(e),
-		.len = s.len < most ? s.len : most,
+		.len = s.len,
 		.mode = (c->arg[ARG_MORE] & 1 ? UFFDIO_COPY_MODE_DONTWAKE : 0) |
 			(c->arg[ARG_MORE] & 2 ? UFFDIO_COPY_MODE_WP : 0)};
 
@@ -424,14 +448,14 @@ const struct op op_uffd_copy = {
 	.args = fill_args,
 	.errnos = errnos_fill,
 	.run = run_copy,
-	.effects = effects_lift,
+	.effects = effects_fill,
 	.odd = odd_fill,
 	.tune = tune_fill,
 };
 
 static long run_zeropage(struct op_env *e, const struct op_call *c)
 {
-	struct op_span s = op_range(e, c);
+	struct op_span s = fill_span(e, c);
 	struct uffdio_zeropage zero = {.range = range_of(&s),
 		.mode = c->arg[ARG_MORE] & 1 ? UFFDIO_ZEROPAGE_MODE_DONTWAKE : 0};
 
@@ -453,7 +477,7 @@ const struct op op_uffd_zeropage = {
 	.args = zero_args,
 	.errnos = errnos_fill,
 	.run = run_zeropage,
-	.effects = effects_lift,
+	.effects = effects_fill,
 };
 
 static const struct op_errno errnos_continue[] = {
@@ -468,7 +492,7 @@ static const struct op_errno errnos_continue[] = {
 
 static long run_continue(struct op_env *e, const struct op_call *c)
 {
-	struct op_span s = op_range(e, c);
+	struct op_span s = fill_span(e, c);
 	struct uffdio_continue cont = {.range = range_of(&s),
 		.mode = c->arg[ARG_MORE] & 1 ? UFFDIO_CONTINUE_MODE_DONTWAKE : 0};
 
@@ -490,7 +514,7 @@ const struct op op_uffd_continue = {
 	.args = zero_args,
 	.errnos = errnos_continue,
 	.run = run_continue,
-	.effects = effects_lift,
+	.effects = effects_fill,
 };
 
 /* ---- wake ---- */

@@ -23,9 +23,9 @@ int uffd_fd(const struct op_env *e, uint32_t by);
 /* True if faults in the kernel do not come to us: its accesses to what is registered fail where a page is missing. */
 bool uffd_user_only(const struct op_env *e);
 
-/* Zeroes to copy from, and how many bytes of them there are. */
+/* UFFD_ZEROES bytes to copy from. */
+enum { UFFD_ZEROES = 8 << 20 };
 const char *uffd_zero(const struct op_env *e);
-size_t uffd_zeroes(const struct op_env *e);
 
 /* From now on: how late the handler resolves a missing page of the slot, and whether it lifts protection by the huge page. */
 void uffd_set_late(struct op_env *e, unsigned int slot, uint32_t ns);

@@ -48,7 +48,6 @@ struct uffd {
 	struct space *_Atomic space;
 	_Atomic unsigned int nlanes;
 	const char *zero; /* nothing but zeroes */
-	size_t zero_len;
 	char *stall; /* the lanes' arrays, then their twins */
 	size_t stall_len; /* of either */
 	_Atomic uint32_t stall_ns[SPACE_MAX_LANES];
@@ -210,7 +209,10 @@ static bool is_own(const struct uffd *u, int fd)
 	return fd == u->fd[UFFD_PLAIN] || fd == u->fd[UFFD_EVENTS];
 }
 
-/* The lift is begun before the writer can go on: that is what judge_wp() relies on. */
+/*
+ * The lift is begun before the writer can go on: that is what judge_wp() relies on. A guard that was set since the fault may be overwritten
+ * (effects_fill()), or not.
+ */
 static int resolve_slot(
 	const struct uffd *u, const struct late *l, const struct where *w, struct range r)
 {
@@ -220,14 +222,14 @@ static int resolve_slot(
 
 	if (!w->in_view || !is_own(u, l->fd))
 		return resolve(l, w, u->zero, r, wp);
-	fx.eff[0] = (struct effect){.kinds = EFFECT_WP_LIFT,
+	fx.eff[0] = (struct effect){.kinds = EFFECT_WP_LIFT | EFFECT_UNGUARDED,
 		.slot = (uint8_t)w->slot_no,
 		.view = (uint8_t)w->view,
 		.page = (uint32_t)((wp.addr - w->base) >> w->slot->page_shift),
 		.pages = (uint32_t)(wp.len >> w->slot->page_shift)};
 	effects_begin(u->space, u->nslots, u->proc, &fx);
 	err = resolve(l, w, u->zero, r, wp);
-	effects_end(u->space, u->nslots, u->proc, 0, &fx, true);
+	effects_end(u->space, u->nslots, u->proc, 0, &fx, false);
 	return err;
 }
 
@@ -425,7 +427,7 @@ static int open_fd(uint64_t features, bool *user_only)
 /* A hugetlb page is copied as one; nothing else that is longer than this pays. */
 static size_t zeroes_wanted(const struct uffd *u)
 {
-	size_t most = ZEROES;
+	size_t most = UFFD_ZEROES;
 
 	for (unsigned int i = 0; i < u->nslots; i++) {
 		size_t page = (size_t)u->slot[i].granule << u->slot[i].page_shift;
@@ -492,8 +494,7 @@ static int open_gear(const struct op_env *e, void **ret)
 	u->fd[UFFD_EVENTS] =
 		caps_missing(CAP_HAS_UFFD_EVENTS) ? -1 : open_fd(wanted | events, &user_only);
 	u->stop = eventfd(0, EFD_CLOEXEC);
-	u->zero_len = zeroes_wanted(u);
-	u->zero = reserve(u->zero_len, PROT_READ);
+	u->zero = reserve(zeroes_wanted(u), PROT_READ);
 	if (u->fd[UFFD_PLAIN] < 0)
 		return u->fd[UFFD_PLAIN];
 	if (u->stop < 0 || !u->zero)
@@ -586,11 +587,6 @@ int uffd_fd(const struct op_env *e, uint32_t by)
 const char *uffd_zero(const struct op_env *e)
 {
 	return of(e) ? of(e)->zero : NULL;
-}
-
-size_t uffd_zeroes(const struct op_env *e)
-{
-	return of(e) ? of(e)->zero_len : 0;
 }
 
 bool uffd_user_only(const struct op_env *e)

@@ -53,6 +53,12 @@
 	X(KMSG, kmsg, "reading the kernel log from /dev/kmsg")                          \
 	X(TASK_STACK, task_stack, "/proc/PID/stack of a stuck thread")                  \
 	X(FIFO, fifo, "SCHED_FIFO (CAP_SYS_NICE)")                                      \
+	X(HUGETLB_DEMOTE, hugetlb_demote, "gigantic hugetlb pages to break up")         \
+	X(CGROUP_MEMORY, cgroup_memory, "a memory cgroup (v2) of our own")              \
+	X(CGROUP_HUGETLB, cgroup_hugetlb, "a hugetlb cgroup (v2) of our own")           \
+	X(CGROUP_CPUSET, cgroup_cpuset, "a cpuset cgroup (v2) of our own")              \
+	X(MEMORY_HOTREMOVE, memory_hotremove, "memory blocks that may go offline")      \
+	X(OWN_SWAP, own_swap, "a swap file of the run's own")                           \
 	X(UFFD, uffd, "userfaultfd")                                                    \
 	X(UFFD_KERNEL, uffd_kernel, "userfaultfd that gets faults in the kernel")       \
 	X(UFFD_EVENTS, uffd_events, "userfaultfd that is told of fork, mremap, munmap") \
@@ -62,12 +68,6 @@
 	X(UFFD_MINOR, uffd_minor, "minor faults by userfaultfd")                        \
 	X(UFFD_MOVE, uffd_move, "UFFDIO_MOVE")                                          \
 	X(UFFD_POISON, uffd_poison, "UFFDIO_POISON")                                    \
-	X(HUGETLB_DEMOTE, hugetlb_demote, "gigantic hugetlb pages to break up")         \
-	X(CGROUP_MEMORY, cgroup_memory, "a memory cgroup (v2) of our own")              \
-	X(CGROUP_HUGETLB, cgroup_hugetlb, "a hugetlb cgroup (v2) of our own")           \
-	X(CGROUP_CPUSET, cgroup_cpuset, "a cpuset cgroup (v2) of our own")              \
-	X(MEMORY_HOTREMOVE, memory_hotremove, "memory blocks that may go offline")      \
-	X(OWN_SWAP, own_swap, "a swap file of the run's own")                           \
 	X(SWAP, swap, "swap space")                                                     \
 	X(PROCESS_VM, process_vm, "process_vm_readv and process_vm_writev")             \
 	X(PEER_MEMORY, peer_memory, "another process's memory (ptrace)")                \

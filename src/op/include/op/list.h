@@ -76,7 +76,13 @@
 	X(86, uffd_copy)               \
 	X(87, uffd_zeropage)           \
 	X(88, uffd_continue)           \
+	X(89, uffd_move)               \
+	X(90, uffd_poison)             \
 	X(91, uffd_wake)               \
+	X(92, stall_move_pages)        \
+	X(93, stall_process_vm_readv)  \
+	X(94, stall_pread)             \
+	X(95, stall_pwrite)            \
 	X(100, uring_register)         \
 	X(101, uring_unregister)       \
 	X(102, uring_update)           \
