@@ -176,6 +176,8 @@ static void prepare_start(struct crew *c, uint64_t first_round)
 	for (unsigned int l = 0; l < PROGRAM_MAX_LANES; l++) {
 		atomic_store(&ctl->lane[l].state, LANE_STARTING);
 		atomic_store(&ctl->lane[l].op_start, 0);
+		for (unsigned int i = 0; i <= SLOT_MAX; i++)
+			atomic_store(&ctl->lane[l].calls[i], 0);
 		atomic_store(&ctl->lane[l].tid, 0);
 		atomic_store(&ctl->lane[l].nrecords, 0);
 	}

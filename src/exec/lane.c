@@ -4,6 +4,7 @@
 #include "meet.h"
 #include "grant.h"
 #include "overlap.h"
+#include "alone.h"
 #include "place.h"
 #include "look.h"
 #include "base/clock.h"
@@ -253,6 +254,8 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 	struct record *rec = &l->ctl->record[index];
 	struct effect_run fx = {0};
 	struct before before = {0};
+	struct alone_mark about;
+	unsigned int slot = SLOT_MAX;
 	uint64_t stop;
 	long r;
 
@@ -272,7 +275,9 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 		struct op_span s = op_range(&l->env, c);
 
 		before = look_before(l, &s);
+		slot = s.slot_no;
 	}
+	alone_begin(l, slot, &fx, &about);
 	before.scarce = scarcity_mark(ctl->scarcity);
 	if (__builtin_expect(op->uses & (OP_SCARCE_NOW | OP_SCARCE_ON), 0))
 		scarcity_begin(ctl);
@@ -293,6 +298,7 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 	atomic_store_explicit(&l->ctl->op_start, 0, memory_order_release);
 	if (__builtin_expect(op->uses & OP_SCARCE_NOW, 0))
 		scarcity_end(ctl);
+	alone_end(l, slot, &fx, &about);
 	effects_end(ctl->space, ctl->nslots, l->env.proc, l->no, &fx, r >= 0);
 	rec->stop = stop;
 	rec->err = r < 0 ? (int16_t)-r : 0;

@@ -215,8 +215,8 @@ static long run_ftruncate(struct op_env *e, const struct op_call *c)
 
 /*
  * A "shrink" to more than what another left makes the object longer, which voids what was sure of that one: so it is not
- * sure of itself. Those to half are, being all alike; but for hugetlb, where a fault that has looked at the size and clears
- * its page puts that page in beyond the end when the truncation is long over (hugetlb_no_page).
+ * sure of itself. Those to half are, being all alike; on hugetlb only where nobody else is about, for a fault that has
+ * looked at the size and clears its page puts that page in beyond the end when the truncation is long over (hugetlb_no_page).
  */
 unsigned int file_truncate_effects(
 	const struct op_env *e, const struct op_call *c, struct effect *eff)
@@ -235,8 +235,8 @@ unsigned int file_truncate_effects(
 		break;
 	case TRUNCATE_HALF:
 		eff[n++] = op_effect(
-			&s, EFFECT_ZERO | EFFECT_BUS |
-				    (backing_in(s.slot, BACKINGS_HUGETLB) ? 0 : EFFECT_BUS_SURE));
+			&s, EFFECT_ZERO | EFFECT_BUS | EFFECT_BUS_SURE |
+				    (backing_in(s.slot, BACKINGS_HUGETLB) ? EFFECT_BUS_ALONE : 0));
 		break;
 	default:
 		eff[n++] = sized_to(&s, s.slot->pages);

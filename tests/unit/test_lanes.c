@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "alone.h"
 #include "barrier.h"
 
 enum { LANES = 4, ROUNDS = 2000 };
@@ -157,12 +158,71 @@ static void every_effect_that_began_has_ended(void **state)
 	free(w);
 }
 
+/* What is left of a sure loss when another lane's op ran between, on its slot (SLOT_MAX: on none) and from when to when. */
+enum { NEVER, BEFORE, DURING, AFTER };
+
+static uint32_t left_of_sure(unsigned int slot, int from, int to, const struct gear *gear)
+{
+	struct crew_ctl *ctl = calloc(1, sizeof(*ctl));
+	struct executor ex = {.ctl = ctl};
+	struct lane *l = calloc(2, sizeof(*l));
+	struct effect_run fx = {
+		.n = 1, .eff = {{.kinds = EFFECT_BUS | EFFECT_BUS_SURE | EFFECT_BUS_ALONE}}};
+	struct effect_run none = {0};
+	struct alone_mark mine, other = {0};
+	uint32_t left;
+
+	ctl->nlanes = 2;
+	for (unsigned int i = 0; i < 2; i++) {
+		l[i].ex = &ex;
+		l[i].no = i;
+		l[i].ctl = &ctl->lane[i];
+	}
+	l[0].env.gear[0].gear = gear;
+	l[0].env.ngears = gear != NULL;
+	for (int now = BEFORE; now <= AFTER; now++) {
+		if (now == from)
+			alone_begin(&l[1], slot, &none, &other);
+		if (now == to)
+			alone_end(&l[1], slot, &none, &other);
+		if (now == BEFORE)
+			alone_begin(&l[0], 3, &fx, &mine);
+		if (now == DURING)
+			alone_end(&l[0], 3, &fx, &mine);
+	}
+	left = fx.eff[0].kinds & EFFECT_BUS_SURE;
+	assert_true(fx.eff[0].kinds & EFFECT_BUS);
+	free(l);
+	free(ctl);
+	return left;
+}
+
+static void what_is_sure_alone_is_so_only_alone(void **state)
+{
+	static const struct gear threads = {.name = "threads"};
+
+	(void)state;
+	assert_true(left_of_sure(3, NEVER, NEVER, NULL));
+	assert_true(left_of_sure(3, BEFORE, BEFORE, NULL));
+	assert_true(left_of_sure(3, AFTER, AFTER, NULL));
+	assert_true(left_of_sure(4, BEFORE, AFTER, NULL));
+	assert_true(left_of_sure(3, NEVER, NEVER, &gear_box));
+	assert_false(left_of_sure(3, BEFORE, DURING, NULL));
+	assert_false(left_of_sure(3, DURING, DURING, NULL));
+	assert_false(left_of_sure(3, DURING, AFTER, NULL));
+	assert_false(left_of_sure(3, BEFORE, AFTER, NULL));
+	assert_false(left_of_sure(SLOT_MAX, DURING, DURING, NULL));
+	assert_false(left_of_sure(SLOT_MAX, BEFORE, AFTER, NULL));
+	assert_false(left_of_sure(3, NEVER, NEVER, &threads));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_lane_decides_after_all_have_arrived),
 		cmocka_unit_test(evidence_arrives_whole_in_order_or_is_counted),
 		cmocka_unit_test(every_effect_that_began_has_ended),
+		cmocka_unit_test(what_is_sure_alone_is_so_only_alone),
 	};
 
 	return cmocka_run_group_tests_name("lanes", tests, NULL, NULL);

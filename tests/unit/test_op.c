@@ -647,7 +647,7 @@ static void a_writable_mapping_of_a_hugetlb_file_makes_it_longer(void **state)
 static void put_word(struct op_call *c, const char *arg, const char *word);
 
 /* A "shrink" can be to more than what the one before left: then it grows, and what must raise SIGBUS need not any more. */
-static void only_a_shrink_to_half_is_sure_of_sigbus_and_never_on_hugetlb(void **state)
+static void only_a_shrink_to_half_is_sure_of_sigbus_and_on_hugetlb_if_alone(void **state)
 {
 	struct fixture f;
 	struct op_call c = {(uint8_t)op_find("ftruncate"), {MEMFD, 1024}};
@@ -672,7 +672,8 @@ static void only_a_shrink_to_half_is_sure_of_sigbus_and_never_on_hugetlb(void **
 	assert_int_equal(eff[0].pages, f.slot[DISK].pages);
 	c.arg[0] = HUGETLB;
 	assert_int_equal(effects_of(&f, &c, eff), 1);
-	assert_int_equal(eff[0].kinds, EFFECT_ZERO | EFFECT_BUS);
+	assert_int_equal(
+		eff[0].kinds, EFFECT_ZERO | EFFECT_BUS | EFFECT_BUS_SURE | EFFECT_BUS_ALONE);
 }
 
 static void munmap_part_leaves_something(void **state)
@@ -1199,7 +1200,7 @@ int main(void)
 		cmocka_unit_test(only_private_pages_are_lost_by_munmap_and_dontneed),
 		cmocka_unit_test(a_part_of_a_huge_page_is_not_sure_to_be_zeroed),
 		cmocka_unit_test(a_writable_mapping_of_a_hugetlb_file_makes_it_longer),
-		cmocka_unit_test(only_a_shrink_to_half_is_sure_of_sigbus_and_never_on_hugetlb),
+		cmocka_unit_test(only_a_shrink_to_half_is_sure_of_sigbus_and_on_hugetlb_if_alone),
 		cmocka_unit_test(munmap_part_leaves_something),
 		cmocka_unit_test(guards_are_certain_in_anonymous_memory_alone),
 		cmocka_unit_test(what_a_mapping_carries_ends_with_the_mapping),

@@ -51,6 +51,8 @@ struct lane_ctl {
 	_Atomic uint32_t op_index; /* in the round's program */
 	_Atomic uint32_t op; /* number of the op in progress, or LANE_... */
 	_Atomic uint64_t op_start; /* ticks; 0: none in progress */
+	/* Ops begun and ended, by their slot, [SLOT_MAX]: of no slot; odd: one is under way. Read by alone.c of other lanes. */
+	_Atomic uint32_t calls[SLOT_MAX + 1];
 	_Atomic uint64_t round;
 	_Atomic uint64_t ops, migrated, collapsed, touched, checks, zeros, segv, bus, swept;
 	_Atomic uint64_t skew_ns; /* released that much after its own deadline, sum */

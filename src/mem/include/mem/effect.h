@@ -20,6 +20,9 @@ enum effect_kind {
 	EFFECT_BUS_SURE =
 		1
 		<< 4, /* with success every access must raise SIGBUS until the next EFFECT_SIZED begins */
+	EFFECT_BUS_ALONE =
+		1
+		<< 23, /* BUS_SURE only if no other op was about on the slot: it may put pages in beyond the end */
 	EFFECT_SIZED = 1 << 5, /* with success the object reaches over the range again */
 	/* The addresses of one view in this process. */
 	EFFECT_HOLE = 1 << 6, /* accesses may raise SIGSEGV from begin on, until EFFECT_MAPPED */
