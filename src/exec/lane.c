@@ -574,6 +574,7 @@ static void phase_bare(struct lane *l)
 		if (s->present)
 			slot_bare(s);
 	}
+	munmap((void *)SLOT_LOW, (size_t)PROGRAM_MAX_LANES * SLOT_LOW_STRIDE);
 	looks_bare(l);
 	work_end(l);
 }

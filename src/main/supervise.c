@@ -265,6 +265,12 @@ static bool turns_left(const struct run *r)
 	return false;
 }
 
+/* Ticks that a crew has to end its turn: a lane that is stuck is the progress oracle's first. */
+static unsigned int turn_patience(struct run *r)
+{
+	return STOP_TICKS + (unsigned int)(plan_part(r->plan, r->turn)->stall_ns / 100000000);
+}
+
 static void check_turn(struct watch *w, double now)
 {
 	if (!w->r->plan->nturns || w->stopping)
@@ -273,7 +279,7 @@ static void check_turn(struct watch *w, double now)
 		end_turn(w);
 	if (w->changing && all_ended(w->r) && turns_left(w->r))
 		next_turn(w);
-	else if (w->changing && ++w->changing > STOP_TICKS)
+	else if (w->changing && ++w->changing > turn_patience(w->r))
 		for (unsigned int i = 0; i < w->r->result.ncrews; i++)
 			if (crew_running(w->r, i))
 				kill_crew(w, i);

@@ -175,6 +175,45 @@ const struct op op_mmap_fresh = {
 	.effects = effects_mmap_fresh,
 };
 
+/* ---- mmap at the bottom of the address space ---- */
+
+/* The last pages of a huge page: at an address below their distance from its head. */
+static long run_mmap_low(struct op_env *e, const struct op_call *c)
+{
+	struct op_span s = op_range(e, c);
+	uint32_t pmd = s.slot->pmd_pages, most = SLOT_LOW_STRIDE >> s.slot->page_shift;
+	uint32_t n = s.pages < most ? s.pages : most;
+	uint32_t page = s.page / pmd * pmd + pmd - n;
+	void *at = (void *)(SLOT_LOW + (uintptr_t)e->lane * SLOT_LOW_STRIDE);
+
+	munmap(at, SLOT_LOW_STRIDE);
+	return mmap(at, (size_t)n << s.slot->page_shift, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, s.slot->fd,
+		       (off_t)page << s.slot->page_shift) == MAP_FAILED
+		       ? -errno
+		       : 0;
+}
+
+static const struct op_errno errnos_mmap_low[] = {
+	{ENOMEM, WHEN_SPLIT}, /* vm.max_map_count */
+	{EAGAIN, WHEN_LOCKED}, /* mlockall(MCL_FUTURE) and RLIMIT_MEMLOCK */
+	{0, 0},
+};
+
+/* Low enough that the address of the huge page's head, counted back from here, would be below zero. */
+const struct op op_mmap_low = {
+	.name = "mmap_low",
+	.help = "maps the tail of a huge page at an address lower than its offset in it, and "
+		"leaves it there",
+	.exercises =
+		"mmap_region filemap_map_pages vma_address page_vma_mapped_walk try_to_migrate",
+	.weight = 2,
+	.backings = 1 << BACKING_MEMFD | 1 << BACKING_TMPFS,
+	.args = range_args,
+	.errnos = errnos_mmap_low,
+	.run = run_mmap_low,
+};
+
 /* ---- munmap ---- */
 
 static const struct op_errno errnos_munmap[] = {

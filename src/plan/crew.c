@@ -144,7 +144,24 @@ static int take_weight(struct mix *m, const struct job_place *at, const char *te
 	return 0;
 }
 
-/* default, -NAME or NAME[:WEIGHT]. */
+/* -PREFIX*: all ops whose names begin so. */
+static int except_family(struct mix *m, const struct job_place *at, const char *pattern)
+{
+	size_t len = strlen(pattern) - 1;
+	bool any = false;
+
+	for (unsigned int n = 0; n < OP_NUMBERS; n++) {
+		const struct op *op = op_get(n);
+
+		if (!op || strncmp(op->name, pattern, len) != 0)
+			continue;
+		m->except[n] = any = true;
+	}
+	m->except_place = at;
+	return any ? 0 : job_wrong_at(m->job, at, "no op's name begins as in %s", pattern);
+}
+
+/* default, -NAME, -PREFIX* or NAME[:WEIGHT]. */
 static int take_ops_word(struct mix *m, const struct job_place *at, char *word)
 {
 	char *weight = line_cut(word, ':');
@@ -155,6 +172,8 @@ static int take_ops_word(struct mix *m, const struct job_place *at, char *word)
 		m->all = true;
 		return 0;
 	}
+	if (*word == '-' && word[strlen(word) - 1] == '*' && !weight)
+		return except_family(m, at, word + 1);
 	n = op_number(m, at, word + (*word == '-'));
 	if (n < 0)
 		return n;

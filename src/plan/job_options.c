@@ -622,7 +622,7 @@ const struct job_option job_options[] = {
 	{L, "slots", "all or NAME ...", "all", "slots that they act on", false, set_slots},
 	{L, "ops", "NAME[:WEIGHT] ... default -NAME ...", "default",
 		"ops drawn by weight; default: every op that is allowed and suits the slots, but "
-		"those with a minus",
+		"those with a minus (-NAME, or -PREFIX* for a family)",
 		true, set_ops},
 	{L, "op", "NAME ARG=V ... [weight=N]", "none",
 		"one op of the mix with some arguments fixed", true, set_op},

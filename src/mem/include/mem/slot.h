@@ -94,6 +94,9 @@ static inline uintptr_t slot_spare(const struct slot *s, unsigned int lane)
 	return s->spare + lane * s->spare_stride;
 }
 
+/* A place for each lane at the bottom of the address space, from the usual vm.mmap_min_addr on; empty between epochs. */
+enum { SLOT_LOW = 0x10000, SLOT_LOW_STRIDE = 0x10000 };
+
 /*
  * Maps [page, page + pages) of a view of the slot, over what is there (MAP_FIXED), read-write; flags: extra MAP_ flags
  * such as MAP_POPULATE. One system call, but for parts of hugetlb_sysv (attached elsewhere and moved). 0 or -errno. Callable from lanes.

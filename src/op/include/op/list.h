@@ -67,6 +67,7 @@
 	X(60, mseal)                   \
 	X(61, madvise_soft_offline)    \
 	X(63, fork_linger)             \
+	X(64, mmap_low)                \
 	X(80, uffd_register_missing)   \
 	X(81, uffd_register_minor)     \
 	X(82, uffd_register_wp)        \
