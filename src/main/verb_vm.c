@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sunder vm: hands over to the script that boots guests. */
 #include "main.h"
+#include "vm_script.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,8 +19,7 @@ static char *self(void)
 	return realpath("/proc/self/exe", NULL);
 }
 
-/* Installed programs have the script in ../libexec/sunder, built ones in the source tree. */
-static char *find_script(const char *program)
+char *vm_script(const char *program)
 {
 	_cleanup_free_ char *installed = NULL;
 	const char *slash = program ? strrchr(program, '/') : NULL;
@@ -35,7 +35,7 @@ static char *find_script(const char *program)
 
 int verb_vm(int argc, char **argv)
 {
-	_cleanup_free_ char *program = self(), *script = find_script(program), **args = NULL;
+	_cleanup_free_ char *program = self(), *script = vm_script(program), **args = NULL;
 	int n = 0;
 
 	if (!script) {

@@ -8,6 +8,8 @@
 #include "build.h"
 #include "plan/number.h"
 
+enum { POOL_PAGES = 16 };
+
 static uint64_t round_up(uint64_t v, uint64_t unit)
 {
 	return (v + unit - 1) / unit * unit;
@@ -76,18 +78,89 @@ static int take_lanes(struct plan *p, const struct program *from, const struct m
 	return 0;
 }
 
-static int take_program(struct plan *p, const struct program *from, const struct machine *m)
+static bool has_hstate(const struct machine *m, uint64_t size)
+{
+	for (int i = 0; i < m->nhstates; i++)
+		if (m->hstate[i].size == size)
+			return true;
+	return false;
+}
+
+static bool has_pool(const struct plan *p, uint64_t size)
+{
+	for (unsigned int i = 0; i < p->npools; i++)
+		if (p->pool[i].size == size)
+			return true;
+	return false;
+}
+
+/* The pools that were there, or else those that the slots can do with; their pages follow when the slots are known. */
+static void take_pools(struct plan *p, const struct machine *m, const struct plan_around *a)
+{
+	for (unsigned int i = 0; a && i < a->npools; i++)
+		if (m->is_root && has_hstate(m, a->pool[i].size))
+			p->pool[p->npools++] = a->pool[i];
+	for (unsigned int i = 0; i < p->nslots; i++) {
+		uint64_t size = p->slot[i].huge_size;
+
+		if (size && m->is_root && has_hstate(m, size) && !has_pool(p, size) &&
+			p->npools < PLAN_MAX_POOLS)
+			p->pool[p->npools++] = (struct plan_pool){.size = size, .per_node = true};
+	}
+}
+
+/* A slot that reserves nothing may be far larger than what is used of it. */
+static void fill_pools(struct plan *p)
+{
+	for (unsigned int i = 0; i < p->npools; i++) {
+		uint64_t size = p->pool[i].size, reserved = 2 * plan_huge_pages(p, size, false),
+			 all = 2 * plan_huge_pages(p, size, true);
+
+		if (!p->pool[i].pages)
+			p->pool[i].pages = reserved	      ? reserved
+					   : all < POOL_PAGES ? all
+							      : POOL_PAGES;
+	}
+}
+
+static int take_knobs(struct plan *p, const struct machine *m, const struct plan_around *a)
+{
+	char what[64];
+
+	if (a->epoch_rounds)
+		p->epoch_rounds = a->epoch_rounds;
+	for (unsigned int i = 0; i < a->nknobs; i++) {
+		int r;
+
+		if (m->is_root) {
+			p->knob[p->nknobs++] = a->knob[i];
+			continue;
+		}
+		snprintf(what, sizeof(what), "knob %.50s", strrchr(a->knob[i].path, '/') + 1);
+		r = plan_skip(p, what, "%.128s: needs root", a->knob[i].path);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int take_program(struct plan *p, const struct program *from, const struct machine *m,
+	const struct plan_around *a)
 {
 	int r;
 
 	p->nslots = from->nslots;
 	for (unsigned int i = 0; i < from->nslots; i++)
 		p->slot[i] = fit_slot(from->slot[i], m);
-	r = plan_probe_slots(p, m);
+	take_pools(p, m, a);
+	r = a ? take_knobs(p, m, a) : 0;
+	if (r == 0)
+		r = plan_probe_slots(p, m);
 	if (r == 0)
 		r = take_lanes(p, from, m);
 	if (r == 0)
 		r = plan_drop_unable(p, true);
+	fill_pools(p);
 	if (r == 0 && plan_slot_bytes(p, 1) > p->memory)
 		r = -ENOSPC;
 	return r;
@@ -106,7 +179,7 @@ int plan_from_program(const struct program *from, const struct machine *m,
 		p->timeout_ns = 60000000000ULL;
 	p->rest_ns = plan_usual_rest(p->timeout_ns);
 	p->memory = m->mem_available / 4 * 3;
-	r = take_program(p, from, m);
+	r = take_program(p, from, m, o->around);
 	if (r == 0) {
 		*ret = p;
 		return 0;

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/path.h"
 
-enum { SLUG_MAX = 60 };
+enum { SLUG_MAX = 60, ROUNDS_BACK = 3 };
 
 /* ---- the report ---- */
 
@@ -80,10 +80,10 @@ static void print_how(const struct run_result *r, const struct finding_group *g,
 	if (g->first.has_program)
 		fputs("    sunder replay program.txt\n", out);
 	else
-		fputs("    sunder replay program-crew0.txt (and the other crews': any of them may "
+		fputs("    sunder replay . (tries the last programs of all crews: any of them may "
 		      "have done it)\n",
 			out);
-	fputs("The whole run again:\n    ", out);
+	fputs("What of it is needed:\n    sunder reduce .\nThe whole run again:\n    ", out);
 	print_rerun(r, out);
 }
 
@@ -177,13 +177,14 @@ static int write_program(const struct run_result *r, const struct finding_group 
 	plan_draw(r->crew[crew]->plan, r->crew[crew]->index, round, p);
 	crew_resolve_aims(r->crew[crew], round, p);
 	fprintf(f, "# crew %u, round %" PRIu64 ", seed %" PRIu64 "\n", crew, round, r->plan->seed);
+	plan_print_around(r->crew[crew]->plan, f);
 	e = program_print(p, f);
 	if (fclose(f) != 0)
 		e = -ENOMEM;
 	return e < 0 ? e : publish(g, name, text, len);
 }
 
-/* The program that was running; of a finding that no lane made, those of all crews. */
+/* The program that was running; of a finding that no lane made, the last ones of all crews. */
 static int write_programs(const struct run_result *r, const struct finding_group *g)
 {
 	char name[48];
@@ -199,6 +200,12 @@ static int write_programs(const struct run_result *r, const struct finding_group
 
 		snprintf(name, sizeof(name), "program-crew%u.txt", i);
 		e = write_program(r, g, i, round, name);
+		/* It was noticed a moment after it happened. */
+		for (unsigned int back = 1; e == 0 && back <= ROUNDS_BACK && back <= round;
+			back++) {
+			snprintf(name, sizeof(name), "program-crew%u-%u.txt", i, back);
+			e = write_program(r, g, i, round - back, name);
+		}
 	}
 	return e;
 }

@@ -186,10 +186,19 @@ def a_finding_makes_ktap_fail(box):
 def the_program_of_a_finding_can_be_replayed(box):
     run(box, "--inject", "content").expect(1)
     program = os.path.join(box.dir, summary(box.path("out"))["findings"][0]["dir"], "program.txt")
-    box.sunder("replay", "--times", "20", "--output", "again", "--state", "state", program).expect(0, out="^CLEAN")
+    box.sunder("replay", "--rounds", "20", "--output", "again", "--state", "state", program).expect(0, out="^CLEAN")
     doc = summary(box.path("again"))
     validate(doc)
     assert doc["totals"]["rounds"] == 20, doc["totals"]
+
+
+@case
+def a_finding_that_does_not_come_back_is_told_so(box):
+    run(box, "--inject", "content").expect(1)
+    finding = os.path.join(box.dir, summary(box.path("out"))["findings"][0]["dir"])
+    box.sunder("replay", "--times", "2", "--seconds", "300ms", "--output", "again", "--state", "state", finding).expect(
+        0, out="came back in 0 of 2 attempts")
+    assert os.listdir(box.path("again")) == [], "attempts that found nothing left files"
 
 
 # The commands of the README

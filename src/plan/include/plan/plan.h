@@ -118,12 +118,21 @@ struct plan {
 	uint32_t page_size, pmd_pages;
 };
 
+/* What a job sets up around its programs. Program files have it in comments, "# knob PATH VALUE" and the like. */
+struct plan_around {
+	struct plan_knob knob[PLAN_MAX_KNOBS];
+	struct plan_pool pool[PLAN_MAX_POOLS];
+	unsigned int nknobs, npools;
+	uint32_t epoch_rounds; /* 0: not told */
+};
+
 struct plan_options { /* from the command line; each wins over the job */
 	uint64_t seed; /* 0: not given */
 	uint64_t timeout_ns; /* 0: not given */
 	uint32_t allow; /* hazard classes added to safe and (as root) root */
 	const char *tmp_dir; /* for file backings */
 	const char *learned; /* learned.json of an earlier run; NULL: the job's, if it names one */
+	const struct plan_around *around; /* of a program; NULL: nothing */
 	/*
 	 * What `oracles` and `inject` may name, NULL-terminated; NULL: any name, and all oracles
 	 * judge.
@@ -145,11 +154,21 @@ int plan_load_text(const char *name, const char *text, size_t len, const struct 
 
 /*
  * A plan that runs one fixed program (its slots, lanes and ops), for replay. Slot sizes and
- * alignments are rounded up to this machine's PMD size. Lanes and slots keep their numbers. Same
- * errors.
+ * alignments are rounded up to this machine's PMD size. Lanes and slots keep their numbers. Pools of
+ * hugetlb slots that options->around does not name are made twice as large as the slots. Same errors.
  */
 int plan_from_program(const struct program *p, const struct machine *m,
 	const struct plan_options *o, struct plan **ret, char *err, size_t err_size);
+
+/* What stands around p's programs, as comments for a program file. */
+void plan_print_around(const struct plan *p, FILE *out);
+
+/*
+ * Takes it out of a program file's comments; others are passed over. 0; -EINVAL with "name:line: message" in err: a knob that no
+ * job may name, a number that is none, or too many.
+ */
+int plan_parse_around(
+	const char *name, const char *text, struct plan_around *ret, char *err, size_t err_size);
 
 /*
  * After the pools were set up: slots whose pool has too few free pages become absent, with the
