@@ -4,6 +4,7 @@
 
 #include "base/path.h"
 
+#include <errno.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdio.h>
@@ -102,6 +103,25 @@ const char *probe_memory_hotremove(struct probe *p)
 	if (any_number("/sys/devices/system/memory/memory[0-9]*/removable"))
 		return NULL;
 	return "kernel without memory hot-remove (CONFIG_MEMORY_HOTREMOVE), or no memory blocks";
+}
+
+/* The nth failure is none, which is what a thread has anyway. */
+const char *probe_fail_nth(struct probe *p)
+{
+	static const char *const knobs[] = {
+		"/sys/kernel/debug/fail_page_alloc/verbose", "/sys/kernel/debug/failslab/verbose"};
+
+	if (!path_exists("/proc/thread-self/fail-nth"))
+		return "kernel without fault injection (CONFIG_FAULT_INJECTION)";
+	if (path_write("/proc/thread-self/fail-nth", "0") < 0)
+		return probe_no(p, "/proc/thread-self/fail-nth: %s", strerror(errno));
+	for (unsigned int i = 0; i < sizeof(knobs) / sizeof(knobs[0]); i++)
+		if (!path_exists(knobs[i]))
+			return probe_no(p,
+				"there is no %s (CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC and "
+				"CONFIG_FAULT_INJECTION_DEBUG_FS; debugfs mounted; root)",
+				knobs[i]);
+	return NULL;
 }
 
 const char *probe_own_swap(struct probe *p)

@@ -22,6 +22,8 @@ struct lane {
 	pthread_t thread;
 	bool first_of_proc;
 	bool preempting; /* it has SCHED_FIFO now */
+	int fail_fd; /* of fail.c; -1: no op of the plan injects failures */
+	bool failed; /* a failure was injected into the call just done */
 	/* For place.c: ops that may move pages of the slot of the call in progress, and none but it was under way. */
 	uint32_t moves_begun;
 	bool moves_alone;

@@ -5,6 +5,7 @@
 #include "grant.h"
 #include "overlap.h"
 #include "alone.h"
+#include "fail.h"
 #include "place.h"
 #include "look.h"
 #include "base/clock.h"
@@ -106,6 +107,8 @@ static void judge_errno(struct lane *l, const struct op *op, const struct op_cal
 		when |= WHEN_LOCKED;
 	if (atomic_load_explicit(&ctl->stop, memory_order_relaxed))
 		when |= WHEN_GONE_PEER;
+	if (l->failed)
+		when |= WHEN_INJECTED;
 	if (scarcity_since(ctl->scarcity, &f->scarce))
 		when |= WHEN_SCARCE;
 	if (l->ex->uses & OP_FENCES_NODES)
@@ -259,6 +262,7 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 	uint64_t stop;
 	long r;
 
+	l->failed = false;
 	l->cells.op = c->op;
 	l->cells.op_index = (uint8_t)index;
 	l->env.migrated = l->env.collapsed = l->env.bytes = 0;
@@ -290,7 +294,7 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 	rec->start = clock_ticks();
 	atomic_store_explicit(&l->ctl->op_start, rec->start,
 		memory_order_release); /* read by the progress oracle */
-	r = op->run(&l->env, c);
+	r = __builtin_expect(fail_wanted(l, op), 0) ? fail_run(l, op, c) : op->run(&l->env, c);
 	stop = clock_ticks();
 	if (__builtin_expect(ctl->injecting, 0))
 		inject(l, &r);
@@ -366,6 +370,7 @@ static void phase_run(struct lane *l)
 	atomic_store_explicit(&l->ctl->nrecords, 0, memory_order_relaxed);
 	due = atomic_load_explicit(&ctl->deadline, memory_order_relaxed) +
 	      clock_from_ns(l->program.offset_ns);
+	l->env.fail_nth = 0;
 	if (l->program.nops) {
 		wait_until(l, due);
 		atomic_store_explicit(&l->ctl->state, LANE_RUNNING, memory_order_relaxed);
@@ -708,6 +713,7 @@ void *lane_main(void *arg)
 	prctl(PR_SET_NAME, name);
 	pin(l);
 	cells_set_current(&l->cells);
+	fail_open(l);
 	atomic_store_explicit(&l->ctl->tid, (int)syscall(SYS_gettid), memory_order_relaxed);
 	atomic_store_explicit(&l->ctl->op, LANE_IDLE, memory_order_relaxed);
 	atomic_store_explicit(&l->ctl->state, LANE_WAITING, memory_order_relaxed);

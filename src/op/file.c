@@ -78,6 +78,7 @@ static const struct op_errno errnos_fallocate[] = {
 
 const struct op op_fallocate = {
 	.name = "fallocate",
+	.calls_only = true,
 	.help = "allocates pages of the object",
 	.exercises =
 		"shmem_fallocate shmem_get_folio hugetlbfs_fallocate hugetlb_add_to_page_cache",
@@ -128,6 +129,7 @@ static const struct op_errno errnos_punch[] = {
 
 const struct op op_fallocate_punch = {
 	.name = "fallocate_punch",
+	.calls_only = true,
 	.help = "punches the range out of the object",
 	.exercises = "shmem_fallocate shmem_undo_range truncate_inode_partial_folio split_folio "
 		     "hugetlbfs_punch_hole "
@@ -268,6 +270,7 @@ const struct op_errno file_truncate_errnos[] = {
 
 const struct op op_ftruncate = {
 	.name = "ftruncate",
+	.calls_only = true,
 	.help = "makes the object shorter, and full length again",
 	.exercises = "shmem_setattr shmem_undo_range truncate_inode_partial_folio split_folio "
 		     "hugetlb_vmtruncate "

@@ -63,6 +63,7 @@ static const struct op_errno errnos_install[] = {
 
 const struct op op_madvise_guard_install = {
 	.name = "madvise_guard_install",
+	.calls_only = true,
 	.help = "MADV_GUARD_INSTALL: every access to the range faults from now on",
 	.exercises = "madvise_guard_install guard_install_pte_entry guard_install_set_pte "
 		     "walk_page_range_mm zap_page_range_single __split_huge_pmd",
@@ -104,6 +105,7 @@ static const struct op_errno errnos_remove[] = {
 
 const struct op op_madvise_guard_remove = {
 	.name = "madvise_guard_remove",
+	.calls_only = true,
 	.help = "MADV_GUARD_REMOVE: takes the guards of the range away, and nothing else",
 	.exercises = "madvise_guard_remove guard_remove_pte_entry guard_remove_pmd_entry "
 		     "walk_page_range",

@@ -60,6 +60,7 @@ static bool undo_dontfork(const struct op_call *c, struct op_call *ret)
 
 const struct op op_madvise_hugepage = {
 	.name = "madvise_hugepage",
+	.calls_only = true,
 	.stays = true,
 	.help = "MADV_HUGEPAGE: wants huge pages",
 	.exercises = "hugepage_madvise khugepaged_enter_vma madvise_update_vma __split_vma",
@@ -75,6 +76,7 @@ const struct op op_madvise_hugepage = {
 
 const struct op op_madvise_nohugepage = {
 	.name = "madvise_nohugepage",
+	.calls_only = true,
 	.stays = true,
 	.help = "MADV_NOHUGEPAGE: wants no huge pages",
 	.exercises = "hugepage_madvise madvise_update_vma __split_vma",
@@ -91,6 +93,7 @@ const struct op op_madvise_nohugepage = {
 
 const struct op op_madvise_dontfork = {
 	.name = "madvise_dontfork",
+	.calls_only = true,
 	.stays = true,
 	.help = "MADV_DONTFORK: children do not get the range",
 	.exercises = "madvise_update_vma __split_vma dup_mmap",
@@ -105,6 +108,7 @@ const struct op op_madvise_dontfork = {
 
 const struct op op_madvise_dofork = {
 	.name = "madvise_dofork",
+	.calls_only = true,
 	.stays = true,
 	.help = "MADV_DOFORK: children get the range again",
 	.exercises = "madvise_update_vma __split_vma dup_mmap",
@@ -151,6 +155,7 @@ static const struct op_errno errnos_collapse[] = {
 
 const struct op op_madvise_collapse = {
 	.name = "madvise_collapse",
+	.calls_only = true,
 	.help = "MADV_COLLAPSE: makes huge pages of the range now",
 	.exercises = "madvise_collapse hpage_collapse_scan_pmd collapse_huge_page "
 		     "hpage_collapse_scan_file "
@@ -192,6 +197,7 @@ static const struct op_errno errnos_dontneed[] = {
 
 const struct op op_madvise_dontneed = {
 	.name = "madvise_dontneed",
+	.calls_only = true,
 	.help = "MADV_DONTNEED: drops the pages",
 	.exercises =
 		"madvise_dontneed_single_vma zap_page_range_single zap_huge_pmd __split_huge_pmd "
@@ -214,6 +220,7 @@ static const struct op_errno errnos_dontneed_locked[] = {
 
 const struct op op_madvise_dontneed_locked = {
 	.name = "madvise_dontneed_locked",
+	.calls_only = true,
 	.help = "MADV_DONTNEED_LOCKED: drops the pages, locked ones too",
 	.exercises = "madvise_dontneed_single_vma zap_page_range_single zap_huge_pmd "
 		     "__split_huge_pmd munlock_vma_folio folio_remove_rmap_ptes",
@@ -244,6 +251,7 @@ static const struct op_errno errnos_locked[] = {
 
 const struct op op_madvise_free = {
 	.name = "madvise_free",
+	.calls_only = true,
 	.help = "MADV_FREE: the pages may be dropped when memory is short",
 	.exercises = "madvise_free_single_vma madvise_free_huge_pmd madvise_free_pte_range "
 		     "folio_mark_lazyfree "
@@ -277,6 +285,7 @@ static const struct op_errno errnos_remove[] = {
 
 const struct op op_madvise_remove = {
 	.name = "madvise_remove",
+	.calls_only = true,
 	.help = "MADV_REMOVE: punches the range out of the object",
 	.exercises = "madvise_remove shmem_fallocate shmem_undo_range truncate_inode_partial_folio "
 		     "hugetlbfs_punch_hole remove_inode_hugepages unmap_mapping_range",
@@ -296,6 +305,7 @@ ADVISE(willneed, MADV_WILLNEED)
 
 const struct op op_madvise_pageout = {
 	.name = "madvise_pageout",
+	.calls_only = true,
 	.help = "MADV_PAGEOUT: reclaims the pages now",
 	.exercises = "madvise_cold_or_pageout_pte_range reclaim_pages split_folio "
 		     "shrink_folio_list try_to_unmap_one",
@@ -310,6 +320,7 @@ const struct op op_madvise_pageout = {
 
 const struct op op_madvise_cold = {
 	.name = "madvise_cold",
+	.calls_only = true,
 	.stays = true,
 	.help = "MADV_COLD: the pages are the next to reclaim",
 	.exercises = "madvise_cold_or_pageout_pte_range split_folio folio_deactivate",
@@ -330,6 +341,7 @@ static const struct op_errno errnos_willneed[] = {
 
 const struct op op_madvise_willneed = {
 	.name = "madvise_willneed",
+	.calls_only = true,
 	.stays = true,
 	.help = "MADV_WILLNEED: reads swapped or file pages ahead",
 	.exercises = "madvise_willneed swapin_walk_pmd_entry shmem_swapin_range "
@@ -356,6 +368,7 @@ static const struct op_errno errnos_populate[] = {
 
 const struct op op_madvise_populate_read = {
 	.name = "madvise_populate_read",
+	.calls_only = true,
 	.stays = true,
 	.help = "MADV_POPULATE_READ: faults the range in for reading",
 	.exercises = "madvise_populate faultin_page_range handle_mm_fault hugetlb_fault do_fault "
@@ -371,6 +384,7 @@ const struct op op_madvise_populate_read = {
 
 const struct op op_madvise_populate_write = {
 	.name = "madvise_populate_write",
+	.calls_only = true,
 	.stays = true,
 	.help = "MADV_POPULATE_WRITE: faults the range in for writing",
 	.exercises = "madvise_populate faultin_page_range handle_mm_fault hugetlb_fault hugetlb_wp "

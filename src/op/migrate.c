@@ -130,6 +130,7 @@ static const struct op_errno errnos_move_pages[] = {
 
 const struct op op_move_pages = {
 	.name = "move_pages",
+	.calls_only = true,
 	.help = "moves pages of the range to a node",
 	.exercises = "do_pages_move add_folio_for_migration isolate_hugetlb migrate_pages "
 		     "unmap_and_move_huge_page "
@@ -195,6 +196,7 @@ static const struct op_errno errnos_move_pages_other[] = {
 
 const struct op op_move_pages_other = {
 	.name = "move_pages_other",
+	.calls_only = true,
 	.help = "moves another executor's pages of the range to a node",
 	.exercises =
 		"find_mm_struct do_pages_move add_folio_for_migration migrate_pages try_to_migrate",
@@ -244,6 +246,7 @@ static long run_move_pages_query(struct op_env *e, const struct op_call *c)
 
 const struct op op_move_pages_query = {
 	.name = "move_pages_query",
+	.calls_only = true,
 	.stays = true,
 	.help = "asks on which nodes the pages are",
 	.exercises = "do_pages_stat do_pages_stat_array folio_walk_start",
@@ -311,6 +314,7 @@ static const struct op_errno errnos_migrate_pages[] = {
 
 const struct op op_migrate_pages = {
 	.name = "migrate_pages",
+	.calls_only = true,
 	.help = "moves all of an executor's pages from one node to another",
 	.exercises = "do_migrate_pages migrate_to_node queue_pages_range migrate_pages "
 		     "lru_cache_disable",

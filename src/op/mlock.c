@@ -42,6 +42,7 @@ static long run_mlock(struct op_env *e, const struct op_call *c)
 
 const struct op op_mlock = {
 	.name = "mlock",
+	.calls_only = true,
 	.stays = true,
 	.help = "locks a range in memory",
 	.exercises = "mlock_fixup mlock_vma_pages_range mlock_pte_range __mm_populate mlock_folio",
@@ -80,6 +81,7 @@ static long run_mlock2(struct op_env *e, const struct op_call *c)
 
 const struct op op_mlock2 = {
 	.name = "mlock2",
+	.calls_only = true,
 	.stays = true,
 	.help = "locks the pages of a range that are there, the rest as they come",
 	.exercises = "mlock_fixup mlock_vma_pages_range mlock_pte_range mlock_new_folio",
@@ -117,6 +119,7 @@ static const struct op_errno errnos_munlock[] = {
 
 const struct op op_munlock = {
 	.name = "munlock",
+	.calls_only = true,
 	.stays = true,
 	.help = "unlocks a range",
 	.exercises = "mlock_fixup mlock_vma_pages_range munlock_folio __split_vma",
@@ -174,6 +177,7 @@ static bool undo_mlockall(const struct op_call *c, struct op_call *ret)
 
 const struct op op_mlockall = {
 	.name = "mlockall",
+	.calls_only = true,
 	.help = "locks all that the executor has mapped",
 	.exercises = "apply_mlockall_flags mlock_fixup mlock_vma_pages_range mm_populate",
 	.weight = 1,
@@ -193,6 +197,7 @@ static long run_munlockall(struct op_env *e, const struct op_call *c)
 
 const struct op op_munlockall = {
 	.name = "munlockall",
+	.calls_only = true,
 	.stays = true,
 	.help = "unlocks all that the executor has mapped",
 	.exercises = "apply_mlockall_flags mlock_fixup munlock_folio",

@@ -65,6 +65,7 @@ static const struct op_errno errnos_mmap[] = {
 
 const struct op op_mmap = {
 	.name = "mmap",
+	.calls_only = true,
 	.help = "maps the range anew over what is there (MAP_FIXED)",
 	.exercises = "mmap_region unmap_page_range zap_huge_pmd __unmap_hugepage_range "
 		     "hugetlb_reserve_pages",
@@ -78,6 +79,7 @@ const struct op op_mmap = {
 
 const struct op op_mmap_populate = {
 	.name = "mmap_populate",
+	.calls_only = true,
 	.help = "maps the range anew with all its pages (MAP_FIXED, MAP_POPULATE)",
 	.exercises = "mmap_region __mm_populate populate_vma_page_range hugetlb_fault "
 		     "do_huge_pmd_anonymous_page",
@@ -252,6 +254,7 @@ static const struct arg_desc view_args[] = {
 
 const struct op op_munmap_whole = {
 	.name = "munmap_whole",
+	.calls_only = true,
 	.help = "unmaps a whole view",
 	.exercises = "do_vmi_munmap unmap_region free_pgtables zap_huge_pmd huge_pmd_unshare "
 		     "hugetlb_vm_op_close",
@@ -309,6 +312,7 @@ static const struct op_errno errnos_munmap_part[] = {
 
 const struct op op_munmap_part = {
 	.name = "munmap_part",
+	.calls_only = true,
 	.help = "unmaps a part of a view",
 	.exercises =
 		"do_vmi_munmap __split_vma vma_adjust_trans_huge __split_huge_pmd unmap_page_range "
@@ -394,6 +398,7 @@ static const struct op_errno errnos_mprotect[] = {
 
 const struct op op_mprotect = {
 	.name = "mprotect",
+	.calls_only = true,
 	.stays = true,
 	.help = "changes which accesses a range allows",
 	.exercises = "mprotect_fixup change_huge_pmd __split_huge_pmd hugetlb_change_protection",

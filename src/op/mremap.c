@@ -196,6 +196,7 @@ static long run_fixed(struct op_env *e, const struct op_call *c)
 
 const struct op op_mremap_fixed = {
 	.name = "mremap_fixed",
+	.calls_only = true,
 	.help = "makes a new mapping of the range and moves it over the old one (MREMAP_FIXED)",
 	.exercises = "mremap_to do_munmap move_vma move_page_tables move_huge_pmd unmap_region",
 	.hazard = HAZARD_SAFE,
@@ -292,6 +293,7 @@ static long run_shrink(struct op_env *e, const struct op_call *c)
 
 const struct op op_mremap_shrink = {
 	.name = "mremap_shrink",
+	.calls_only = true,
 	.help = "shrinks a range to its half: the rest is unmapped",
 	.exercises = "mremap do_vmi_munmap unmap_region zap_huge_pmd __unmap_hugepage_range",
 	.hazard = HAZARD_SAFE,

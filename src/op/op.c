@@ -301,6 +301,8 @@ static bool legal_in_need(const struct op *op, int err, uint32_t when)
 {
 	if ((when & WHEN_SCARCE) && (err == ENOMEM || err == EAGAIN || err == EINTR))
 		return true;
+	if ((when & WHEN_INJECTED) && (err == ENOMEM || err == EAGAIN || err == EFAULT))
+		return true;
 	if (!(when & WHEN_FENCED) ||
 		(err != EINVAL && err != EPERM && err != EACCES && err != ENODEV))
 		return false;

@@ -203,6 +203,7 @@ static const struct op_errno errnos_mbind[] = {
 
 const struct op op_mbind = {
 	.name = "mbind",
+	.calls_only = true,
 	.help = "sets the memory policy of a range, and may move its pages",
 	.exercises = "do_mbind mbind_range queue_pages_range queue_folios_pmd queue_folios_hugetlb "
 		     "migrate_pages "
@@ -267,6 +268,7 @@ static const struct op_errno errnos_home_node[] = {
 
 const struct op op_set_mempolicy_home_node = {
 	.name = "set_mempolicy_home_node",
+	.calls_only = true,
 	.help = "binds a range to all nodes and says which of them is home",
 	.exercises = "set_mempolicy_home_node mbind_range mpol_dup policy_nodemask "
 		     "alloc_pages_mpol",
@@ -324,6 +326,7 @@ static const struct op_errno errnos_set_mempolicy[] = {
 
 const struct op op_set_mempolicy = {
 	.name = "set_mempolicy",
+	.calls_only = true,
 	.stays = true,
 	.help = "sets the memory policy of the lane's thread",
 	.exercises = "do_set_mempolicy mpol_new policy_nodemask alloc_pages_mpol "
@@ -384,6 +387,7 @@ static const struct op_errno errnos_get_mempolicy[] = {
 
 const struct op op_get_mempolicy = {
 	.name = "get_mempolicy",
+	.calls_only = true,
 	.stays = true,
 	.help = "asks for a page's node or policy",
 	.exercises = "do_get_mempolicy lookup_node get_user_pages_fast",

@@ -78,6 +78,7 @@ static const struct op_errno errnos_split_pid[] = {
 
 const struct op op_split_pid = {
 	.name = "split_pid",
+	.calls_only = true,
 	.stays = true,
 	.help = "splits the huge pages that an executor maps in the range",
 	.exercises =
@@ -138,6 +139,7 @@ static const struct op_errno errnos_split_file[] = {
 
 const struct op op_split_file = {
 	.name = "split_file",
+	.calls_only = true,
 	.stays = true,
 	.help = "splits the huge pages of an object's page cache in the range",
 	.exercises = "split_huge_pages_in_file split_huge_page_to_list_to_order __folio_split "

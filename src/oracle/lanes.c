@@ -74,7 +74,7 @@ static void print_when(uint32_t when, FILE *f)
 {
 	static const char *const names[] = {"hole", "split", "locked", "short", "unaligned",
 		"hugetlb", "anon", "shmem", "file", "tight", "unprivileged", "odd", "peer-gone",
-		"private", "strict", "unsuited", "scarce", "fenced"};
+		"private", "strict", "unsuited", "scarce", "fenced", "injected"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (when >> i & 1)

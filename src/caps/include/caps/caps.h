@@ -58,6 +58,7 @@
 	X(CGROUP_HUGETLB, cgroup_hugetlb, "a hugetlb cgroup (v2) of our own")           \
 	X(CGROUP_CPUSET, cgroup_cpuset, "a cpuset cgroup (v2) of our own")              \
 	X(MEMORY_HOTREMOVE, memory_hotremove, "memory blocks that may go offline")      \
+	X(FAIL_NTH, fail_nth, "allocations of a thread that can be made to fail")       \
 	X(OWN_SWAP, own_swap, "a swap file of the run's own")                           \
 	X(UFFD, uffd, "userfaultfd")                                                    \
 	X(UFFD_KERNEL, uffd_kernel, "userfaultfd that gets faults in the kernel")       \

@@ -157,6 +157,7 @@
 	X(187, cpu_offline)            \
 	X(190, memory_squeeze)         \
 	X(191, map_count_squeeze)      \
-	X(192, memlock_limit)
+	X(192, memlock_limit)          \
+	X(193, fail_nth)
 
 #endif

@@ -92,6 +92,7 @@ enum op_when {
 	/* An op of OP_SCARCE_... is in force, or was while this one ran: any op may fail for want of memory. */
 	WHEN_SCARCE = 1 << 16,
 	WHEN_FENCED = 1 << 17, /* the crew may be confined to some nodes: others are refused */
+	WHEN_INJECTED = 1 << 18, /* an allocation or a copy of this very call was made to fail */
 };
 
 struct op_errno {
@@ -141,6 +142,11 @@ struct op_env {
 		int node;
 		pid_t pid;
 	} placed;
+	/*
+	 * Set by an op: in the lane's next op of calls_only, the nth place where the kernel can be made to fail does so. 0: none. Exec
+	 * takes it, and forgets it when the round ends.
+	 */
+	uint32_t fail_nth;
 	/* What the op tells besides its result; exec clears them before each call. */
 	uint64_t migrated, collapsed, bytes;
 };
@@ -154,6 +160,7 @@ enum op_uses {
 	OP_FENCES_NODES = 1 << 3, /* nodes may be out of reach for policies and migration */
 	OP_SCARCE_NOW = 1 << 4, /* while it runs, the kernel may refuse memory to anyone */
 	OP_SCARCE_ON = 1 << 5, /* from it to the end of the epoch */
+	OP_INJECTS = 1 << 6, /* sets op_env.fail_nth */
 };
 
 struct op {
@@ -172,6 +179,8 @@ struct op {
 		holds; /* hugetlb pages that a lane may keep after the slot has lost them: pins */
 	/* Leaves every present page on its node and puts no other in its place: such ops take no promise away (op_env.placed). */
 	bool stays;
+	/* Nothing but system calls, in which the kernel alone touches slots: no signal comes, whatever fails in them. */
+	bool calls_only;
 	const struct gear *gear; /* what its family keeps in the process; may be NULL */
 	uint32_t uses; /* of enum op_uses */
 	/*
