@@ -676,6 +676,19 @@ static void only_a_shrink_to_half_is_sure_of_sigbus_and_on_hugetlb_if_alone(void
 		eff[0].kinds, EFFECT_ZERO | EFFECT_BUS | EFFECT_BUS_SURE | EFFECT_BUS_ALONE);
 }
 
+static void only_the_call_that_was_made_to_fail_may_say_so(void **state)
+{
+	const struct op *op = op_get((unsigned int)op_find("munmap_whole"));
+
+	assert_true(op->calls_only);
+	assert_false(op_get((unsigned int)op_find("touch"))->calls_only);
+	assert_false(op_errno_legal(op, EFAULT, WHEN_SCARCE));
+	assert_false(op_errno_legal(op, EAGAIN, WHEN_ALWAYS));
+	assert_true(op_errno_legal(op, EFAULT, WHEN_INJECTED));
+	assert_true(op_errno_legal(op, ENOMEM, WHEN_INJECTED));
+	assert_false(op_errno_legal(op, EPERM, WHEN_INJECTED));
+}
+
 static void munmap_part_leaves_something(void **state)
 {
 	struct fixture f;
@@ -1201,6 +1214,7 @@ int main(void)
 		cmocka_unit_test(a_part_of_a_huge_page_is_not_sure_to_be_zeroed),
 		cmocka_unit_test(a_writable_mapping_of_a_hugetlb_file_makes_it_longer),
 		cmocka_unit_test(only_a_shrink_to_half_is_sure_of_sigbus_and_on_hugetlb_if_alone),
+		cmocka_unit_test(only_the_call_that_was_made_to_fail_may_say_so),
 		cmocka_unit_test(munmap_part_leaves_something),
 		cmocka_unit_test(guards_are_certain_in_anonymous_memory_alone),
 		cmocka_unit_test(what_a_mapping_carries_ends_with_the_mapping),
