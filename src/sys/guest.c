@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "guest_image.h"
 
 #if defined(__x86_64__)
 
@@ -22,33 +23,8 @@ struct kvm_pre_fault_memory {
 #define KVM_PRE_FAULT_MEMORY _IOWR(KVMIO, 0xd5, struct kvm_pre_fault_memory)
 #endif
 
-enum { PAGE = 4096 };
-
-/* The guest's own memory, from guest-physical 0 on. */
-enum {
-	OWN_CODE = 0,
-	OWN_PML4 = PAGE,
-	OWN_PDPT = 2 * PAGE,
-	OWN_PD = 3 * PAGE, /* one a GiB */
-	OWN_GIBS = 62,
-	OWN_TASK = OWN_PD + OWN_GIBS * PAGE, /* one page a CPU */
-	OWN_SIZE = OWN_TASK + GUEST_MAX_CPUS * PAGE,
-	OWN_ID = 0, /* memory slot; the callers' follow */
-};
-
 /* Where KVM on Intel puts pages of its own; nobody else wants them. */
 enum { TSS_ADDRESS = 0xfffbd000 };
-
-enum { PORT = 0x10 }; /* the guest says here that it is done */
-
-/* What a CPU is to do; the code below knows the offsets. */
-struct task {
-	uint64_t how, n, turns;
-	uint64_t done; /* 24: words done, with GUEST_COUNT rounds */
-	uint64_t odd_value; /* 32 */
-	uint64_t odd_at; /* 40: address of the word's entry, 0: none */
-	struct guest_word word[GUEST_WORDS]; /* 48 */
-};
 
 struct cpu {
 	int fd;
@@ -64,79 +40,11 @@ struct guest {
 	struct cpu cpu[GUEST_MAX_CPUS];
 };
 
-/* rbx: struct task. Runs at guest-physical 0 and wherever else it is put. */
-__asm__(".pushsection .rodata\n"
-	"guest_code:\n"
-	"	mov 8(%rbx), %rcx\n"
-	"	lea 48(%rbx), %rsi\n"
-	"	cmpq $1, (%rbx)\n"
-	"	je 2f\n"
-	"	ja 3f\n"
-	/* read */
-	"1:	mov (%rsi), %rdi\n"
-	"	mov (%rdi), %rax\n"
-	"	mov %rax, 8(%rsi)\n"
-	"	incq 24(%rbx)\n"
-	"	add $16, %rsi\n"
-	"	dec %rcx\n"
-	"	jnz 1b\n"
-	"	jmp 7f\n"
-	/* write */
-	"2:	mov (%rsi), %rdi\n"
-	"	mov 8(%rsi), %rax\n"
-	"	mov %rax, (%rdi)\n"
-	"	incq 24(%rbx)\n"
-	"	add $16, %rsi\n"
-	"	dec %rcx\n"
-	"	jnz 2b\n"
-	"	jmp 7f\n"
-	/* count */
-	"3:	mov 16(%rbx), %rdx\n"
-	"4:	mov 8(%rbx), %rcx\n"
-	"	lea 48(%rbx), %rsi\n"
-	"5:	mov (%rsi), %rdi\n"
-	"	mov (%rdi), %rax\n"
-	"	cmp 8(%rsi), %rax\n"
-	"	jne 6f\n"
-	"	inc %rax\n"
-	"	mov %rax, (%rdi)\n"
-	"	mov %rax, 8(%rsi)\n"
-	"	add $16, %rsi\n"
-	"	dec %rcx\n"
-	"	jnz 5b\n"
-	"	incq 24(%rbx)\n"
-	"	dec %rdx\n"
-	"	jnz 4b\n"
-	"	jmp 7f\n"
-	"6:	mov %rax, 32(%rbx)\n"
-	"	mov %rsi, 40(%rbx)\n"
-	"7:	out %al, $0x10\n"
-	"	jmp guest_code\n"
-	"guest_code_end:\n"
-	".popsection\n");
-extern const char guest_code[], guest_code_end[];
-
 /* ---- making it ---- */
 
 static int result_of_ioctl(int r)
 {
 	return r < 0 ? -errno : r;
-}
-
-/* Identity, in pages of 2 MiB, all present, accessed and dirty: the guest's own tables are never written. */
-static void fill_tables(char *own)
-{
-	const uint64_t table = 0x23, page = 0xe3;
-	uint64_t *pml4 = (uint64_t *)(own + OWN_PML4), *pdpt = (uint64_t *)(own + OWN_PDPT);
-
-	pml4[0] = OWN_PDPT | table;
-	for (uint64_t i = 0; i < OWN_GIBS; i++) {
-		uint64_t *pd = (uint64_t *)(own + OWN_PD + i * PAGE);
-
-		pdpt[i] = (OWN_PD + i * PAGE) | table;
-		for (uint64_t k = 0; k < PAGE / sizeof(*pd); k++)
-			pd[k] = i << 30 | k << 21 | page;
-	}
 }
 
 static int make_own(struct guest *g)
@@ -148,8 +56,7 @@ static int make_own(struct guest *g)
 	g->own = p;
 	madvise(p, OWN_SIZE, MADV_NOHUGEPAGE);
 	madvise(p, OWN_SIZE, MADV_DONTFORK); /* no copy-on-write of what the guest runs in */
-	fill_tables(g->own);
-	memcpy(g->own + OWN_CODE, guest_code, (size_t)(guest_code_end - guest_code));
+	guest_image_fill(g->own);
 	return 0;
 }
 
@@ -301,7 +208,7 @@ static int set_cpuid(const struct guest *g, int fd)
 
 static uint64_t task_gpa(unsigned int cpu)
 {
-	return OWN_TASK + (uint64_t)cpu * PAGE;
+	return OWN_TASK + (uint64_t)cpu * GUEST_PAGE;
 }
 
 static int set_regs(const struct guest *g, unsigned int cpu)
@@ -360,7 +267,7 @@ static int enter(struct cpu *c)
 		}
 		switch (c->run->exit_reason) {
 		case KVM_EXIT_IO:
-			c->ready = c->run->io.port == PORT;
+			c->ready = c->run->io.port == GUEST_PORT;
 			return c->ready ? 0 : -EIO;
 		case KVM_EXIT_MMIO:
 			return -ENXIO;
@@ -376,7 +283,7 @@ static int enter(struct cpu *c)
 int guest_run(struct guest *g, unsigned int cpu, enum guest_how how, uint32_t turns,
 	struct guest_words *w)
 {
-	struct task *t = (struct task *)(g->own + task_gpa(cpu));
+	struct guest_task *t = (struct guest_task *)(g->own + task_gpa(cpu));
 	int r;
 
 	w->odd = false;
@@ -387,23 +294,9 @@ int guest_run(struct guest *g, unsigned int cpu, enum guest_how how, uint32_t tu
 		r = restart(g, cpu);
 	if (r < 0)
 		return r;
-	t->how = how;
-	t->n = w->n;
-	t->turns = turns ? turns : 1;
-	t->done = t->odd_at = 0;
-	memcpy(t->word, w->word, w->n * sizeof(w->word[0]));
+	guest_task_begin(t, how, turns, w);
 	r = enter(&g->cpu[cpu]);
-	memcpy(w->word, t->word, w->n * sizeof(w->word[0]));
-	if (t->odd_at) {
-		w->odd = true;
-		w->odd_word =
-			(unsigned int)((t->odd_at - task_gpa(cpu) - offsetof(struct task, word)) /
-				       sizeof(t->word[0])) %
-			GUEST_WORDS;
-		w->odd_value = t->odd_value;
-	}
-	if (r < 0 && how != GUEST_COUNT)
-		w->n = (unsigned int)(t->done < w->n ? t->done : w->n);
+	guest_task_end(t, r == 0, w);
 	return r;
 }
 

@@ -584,6 +584,141 @@ static void tails_of_lanes_and_roads_do_not_overlap(void **state)
 	w->lane[0].lane = 0;
 }
 
+/* ---- second MMUs ---- */
+
+static struct cell_looks look_before(struct world *w, uint32_t page)
+{
+	struct cell_looks l = {0};
+
+	touch(w, 0, page, 1, CELL_WRITE);
+	assert_true(cells_look_at(&l, page, cell_byte(0)));
+	cells_look_before(&w->lane[0], &l);
+	return l;
+}
+
+/* The other path has read `seen`. */
+static enum evidence_kind look_after(struct world *w, struct cell_looks *l, uint64_t seen)
+{
+	l->look[0].seen = seen;
+	l->look[0].got = true;
+	cells_look_after(&w->lane[0], l, "a test");
+	return next_evidence(w);
+}
+
+static void another_mmu_must_read_what_the_cpu_reads(void **state)
+{
+	struct world *w = *state;
+	struct cell_looks l = look_before(w, 84);
+	uint64_t there = *cell(w, 0, 84);
+
+	assert_int_equal(look_after(w, &l, there), EVIDENCE_NONE);
+	assert_int_equal(look_after(w, &l, there - 1), EVIDENCE_MMU);
+	assert_int_equal(look_after(w, &l, 0), EVIDENCE_MMU);
+}
+
+static void a_word_that_another_mmu_did_not_reach_is_not_judged(void **state)
+{
+	struct world *w = *state;
+	struct cell_looks l = look_before(w, 84);
+
+	l.look[0].seen = 0;
+	cells_look_after(&w->lane[0], &l, "a test");
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+}
+
+/* Whether it ended before the looks, was under way, or came in between. */
+static void what_may_take_a_page_away_makes_looks_void(void **state)
+{
+	struct world *w = *state;
+	struct effect_run fx;
+	struct cell_looks l;
+
+	run_effect(w, EFFECT_ZERO, 84, 1);
+	l = look_before(w, 84);
+	assert_int_equal(look_after(w, &l, 1), EVIDENCE_MMU);
+	run_effect(w, EFFECT_ZERO, 84, 1);
+	assert_int_equal(look_after(w, &l, 1), EVIDENCE_NONE);
+	fx = begin(w, EFFECT_ZERO, 84, 1);
+	l = look_before(w, 84);
+	assert_int_equal(look_after(w, &l, 1), EVIDENCE_NONE);
+	effects_end(&w->space, 1, 0, 0, &fx, true);
+	assert_int_equal(look_after(w, &l, 1), EVIDENCE_NONE);
+}
+
+static void looks_are_void_where_the_cpu_reads_two_things(void **state)
+{
+	struct world *w = *state;
+	struct cell_looks l = look_before(w, 84);
+	uint64_t before = *cell(w, 0, 84);
+
+	touch(w, 0, 84, 1, CELL_WRITE);
+	assert_int_equal(look_after(w, &l, before), EVIDENCE_NONE);
+}
+
+static void what_another_mmu_wrote_must_be_there(void **state)
+{
+	struct world *w = *state;
+	uint32_t byte = cell_tail(CELL_TAIL_KVM, 0);
+	_Atomic uint64_t *word = (_Atomic uint64_t *)(slot_addr(&w->slot, 0, 84) + byte);
+	struct cell_looks l = {0};
+
+	cells_look_at(&l, 84, byte);
+	cells_look_mark(&w->lane[0], &l);
+	*word = l.look[0].seen = 77;
+	l.look[0].got = true;
+	cells_look_wrote(&w->lane[0], &l, "a test");
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+	*word = 76;
+	cells_look_wrote(&w->lane[0], &l, "a test");
+	assert_int_equal(next_evidence(w), EVIDENCE_MMU);
+	run_effect(w, EFFECT_ZERO, 84, 1);
+	assert_false(cells_look_holds(&w->lane[0], &l, 0));
+	cells_look_wrote(&w->lane[0], &l, "a test");
+	assert_int_equal(next_evidence(w), EVIDENCE_NONE);
+}
+
+static enum evidence_kind judge_seen(struct world *w, uint32_t page, uint64_t seen)
+{
+	cells_judge_seen(&w->lane[0], 0, 0, page, seen, "a test");
+	return next_evidence(w);
+}
+
+static void a_cell_that_another_mmu_alone_reads_is_judged_by_its_stamp(void **state)
+{
+	struct world *w = *state;
+	uint64_t old, stamp;
+
+	touch(w, 0, 86, 1, CELL_WRITE);
+	old = *cell(w, 0, 86);
+	touch(w, 0, 86, 1, CELL_WRITE);
+	stamp = *cell(w, 0, 86);
+	assert_int_equal(judge_seen(w, 86, stamp), EVIDENCE_NONE);
+	assert_int_equal(judge_seen(w, 86, old), EVIDENCE_MMU);
+	assert_int_equal(judge_seen(w, 86, 0), EVIDENCE_MMU);
+	run_effect(w, EFFECT_ZERO, 86, 1);
+	assert_int_equal(judge_seen(w, 86, 0), EVIDENCE_NONE);
+	assert_int_equal(judge_seen(w, 86, old), EVIDENCE_MMU);
+	run_effect(w, EFFECT_ZERO | EFFECT_STALE, 86, 1);
+	assert_int_equal(judge_seen(w, 86, old), EVIDENCE_NONE);
+}
+
+static void only_stamped_cells_are_looked_at_at_rest(void **state)
+{
+	struct world *w = *state;
+	struct cell_looks l = {0};
+
+	cells_look_stamped(&w->lane[0], &l, 88, 1); /* never stamped */
+	assert_int_equal(l.n, 0);
+	touch(w, 1, 88, 1, CELL_WRITE);
+	cells_look_stamped(&w->lane[0], &l, 88, 1);
+	assert_int_equal(l.n, 1);
+	assert_int_equal(l.look[0].byte, cell_byte(1));
+	for (unsigned int i = 1; i < CELL_LOOKS; i++)
+		assert_true(cells_look_at(&l, 88, cell_byte(0)));
+	assert_false(cells_look_at(&l, 88, cell_byte(0)));
+	assert_int_equal(l.n, CELL_LOOKS);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -620,6 +755,13 @@ int main(void)
 		T(a_tail_is_judged_while_nothing_may_have_taken_its_page),
 		T(a_tail_beyond_the_end_of_its_object_is_not_judged),
 		T(tails_of_lanes_and_roads_do_not_overlap),
+		T(another_mmu_must_read_what_the_cpu_reads),
+		T(a_word_that_another_mmu_did_not_reach_is_not_judged),
+		T(what_may_take_a_page_away_makes_looks_void),
+		T(looks_are_void_where_the_cpu_reads_two_things),
+		T(what_another_mmu_wrote_must_be_there),
+		T(a_cell_that_another_mmu_alone_reads_is_judged_by_its_stamp),
+		T(only_stamped_cells_are_looked_at_at_rest),
 		T(effects_cover_whole_and_part_of_a_chunk_alike),
 	};
 
