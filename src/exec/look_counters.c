@@ -87,6 +87,16 @@ static void far_apart(
 			(struct look_case){.expected = expected, .seen = seen, .slot = NO_SLOT});
 }
 
+/* What smaps may pass over of what a process has: whole huge pages. So many of them that the rest of the difference is small. */
+static uint64_t hidden_kb(const struct lane *l, uint64_t expected, uint64_t seen, uint64_t slack)
+{
+	uint64_t pmd = l->ex->machine->pmd_size >> 10;
+
+	if (!l->ex->looks->hides_huge || !pmd || seen <= expected)
+		return 0;
+	return (seen - expected + slack) / pmd * pmd;
+}
+
 static const enum look_check drifting[] = {LOOK_VM_LOCK, LOOK_RSS_ANON, LOOK_RSS_FILE};
 
 /* A counter that no look can set right again. */
@@ -98,9 +108,14 @@ static void drifts(struct looks *p, struct look *look, enum look_check c, uint64
 	while (drifting[i] != c)
 		i++;
 	p->off[i] = (int64_t)(seen - expected);
-	if (c != LOOK_VM_LOCK && p->hides_huge && seen > expected)
-		return;
 	far_apart(look, c, expected + (uint64_t)p->known[i], seen, slack);
+}
+
+/* The same of what smaps shows, or hides. */
+static void shown(struct lane *l, struct look *look, enum look_check c, uint64_t expected,
+	uint64_t seen, uint64_t slack)
+{
+	drifts(l->ex->looks, look, c, expected + hidden_kb(l, expected, seen, slack), seen, slack);
 }
 
 void look_known(struct looks *p, uint64_t bad)
@@ -130,9 +145,9 @@ void look_counters(struct lane *l, struct looks *p, struct look *look)
 	drifts(p, look, LOOK_VM_LOCK, s.locked, before.v[LCK], 0);
 	far_apart(look, LOOK_VM_SIZE, s.size, before.v[SIZE], 0);
 	if (!p->poison && !p->mirrored) {
-		far_apart(look, LOOK_RSS_ANON, s.anon, before.v[ANON], slack);
-		far_apart(
-			look, LOOK_RSS_FILE, s.other, before.v[FILE_] + before.v[SHMEM], 2 * slack);
+		shown(l, look, LOOK_RSS_ANON, s.anon, before.v[ANON], slack);
+		shown(l, look, LOOK_RSS_FILE, s.other, before.v[FILE_] + before.v[SHMEM],
+			2 * slack);
 	}
 	if (!p->poison && !p->shared_tables)
 		far_apart(look, LOOK_HUGETLB, s.huge, before.v[HUGE], 0);

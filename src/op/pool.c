@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "op/op.h"
 #include "result.h"
@@ -21,7 +22,7 @@ static const char *const node_knobs[] = {NODES "nr_hugepages", NULL};
 static const char *const mempolicy_knobs[] = {GLOBAL "nr_hugepages_mempolicy", NULL};
 static const char *const overcommit_knobs[] = {GLOBAL "nr_overcommit_hugepages", NULL};
 
-enum { CHANGE_KB = 100 << 10 };
+enum { CHANGE_KB = 100 << 10, BUDDY_ORDER = 10 };
 
 static unsigned long page_kb(const struct box_knob *k)
 {
@@ -229,8 +230,19 @@ static long run_overcommit(struct op_env *e, const struct op_call *c)
 	return k ? put_pages(k, overcommit_words[c->arg[1]].value) : -ENODEV;
 }
 
+/*
+ * Pages that the buddy allocator does not have can be no surplus (mm/hugetlb.c, hstate_is_gigantic). Its largest order is 10, or
+ * more where base pages are large as well and huge pages of that size are none of these.
+ */
+static bool odd_overcommit(const struct op_env *e, const struct op_call *c)
+{
+	const struct box_knob *k = box_pick(e, overcommit_knobs[0], c->arg[0]);
+
+	return k && page_kb(k) > (unsigned long)sysconf(_SC_PAGESIZE) >> 10 << BUDDY_ORDER;
+}
+
 static const struct op_errno errnos_overcommit[] = {
-	{EINVAL, WHEN_ALWAYS}, /* gigantic pages have no surplus */
+	{EINVAL, WHEN_ODD},
 	{0, 0},
 };
 
@@ -246,6 +258,7 @@ const struct op op_hugetlb_overcommit = {
 	.uses = OP_SHRINKS_POOLS,
 	.knobs = overcommit_knobs,
 	.args = overcommit_args,
+	.odd = odd_overcommit,
 	.errnos = errnos_overcommit,
 	.run = run_overcommit,
 };
