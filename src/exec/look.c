@@ -197,10 +197,28 @@ void looks_begin(struct lane *l)
 		look_dirty_begin(l);
 }
 
+/* In each epoch, looked at or not: once moved, a page may have been left in the count. */
+static void note_moves(struct lane *l, struct hugetlb_drift *d)
+{
+	for (unsigned int i = 0; i < l->ex->ctl->nslots; i++) {
+		const struct slot *s = &l->ex->ctl->slot[i];
+		uint64_t kb = (uint64_t)s->granule << s->page_shift >> 10;
+
+		if (!s->present || s->granule == 1)
+			continue;
+		if (!d->page_kb || kb < d->page_kb)
+			d->page_kb = kb;
+		d->moved |= atomic_load_explicit(
+				    &l->ex->ctl->space[i].moves.b, memory_order_acquire) > 0;
+	}
+}
+
 void looks_take(struct lane *l)
 {
 	struct looks *p = l->ex->looks;
 	uint64_t start = clock_ticks();
+
+	note_moves(l, &p->huge);
 
 	/* Until BARE, in every process: khugepaged, made eager by a job, holds and locks what one of them moves and splits next. */
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
@@ -223,5 +241,6 @@ void looks_bare(struct lane *l)
 		return;
 	look_repeat(l, look_counters);
 	look_repeat(l, look_bare);
+	p->huge.moved = false;
 	p->spent += clock_ticks() - start;
 }

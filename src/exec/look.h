@@ -7,34 +7,35 @@
 #ifndef SUNDER_EXEC_LOOK_H
 #define SUNDER_EXEC_LOOK_H
 
+#include "drift.h"
 #include "executor.h"
 #include "smaps.h"
 
 /* X(ENUM, evidence, what): one bit each of look.bad */
-#define LOOK_LIST(X)                                               \
-	X(ROLLUP, REPORTS, "smaps_rollup")                         \
-	X(VMA_SUM, REPORTS, "smaps parts")                         \
-	X(VMA_HUGE, REPORTS, "smaps huge")                         \
-	X(VMA_SHARED, REPORTS, "smaps shared")                     \
-	X(VMA_LOCKED, REPORTS, "smaps Locked")                     \
-	X(MAPS, REPORTS, "maps and smaps")                         \
-	X(NUMA_MAPS, REPORTS, "numa_maps and smaps")               \
-	X(NUMA_QUERY, REPORTS, "numa_maps and move_pages")         \
-	X(QUERY_ABSENT, REPORTS, "move_pages of an absent page")   \
-	X(QUERY_PRESENT, REPORTS, "move_pages of a present page")  \
-	X(MINCORE_ABSENT, REPORTS, "mincore of an absent page")    \
-	X(MINCORE_PRESENT, REPORTS, "mincore of a present page")   \
-	X(STUCK, REPORTS, "folio cannot be moved at rest")         \
-	X(UNSPLIT, REPORTS, "folio cannot be split at rest")       \
-	X(PLACED, PLACE, "node of a page moved at rest")           \
-	X(SOFT_DIRTY, SOFT_DIRTY, "soft-dirty")                    \
-	X(VM_LOCK, LOCKS, "VmLck")                                 \
-	X(VM_SIZE, LOCKS, "VmSize")                                \
-	X(RSS_ANON, LOCKS, "RssAnon")                              \
-	X(RSS_FILE, LOCKS, "RssFile and RssShmem")                 \
-	X(HUGETLB, LOCKS, "HugetlbPages")                          \
-	X(BARE_LOCK, LOCKS, "VmLck with nothing mapped")           \
-	X(BARE_HUGETLB, LOCKS, "HugetlbPages with nothing mapped") \
+#define LOOK_LIST(X)                                              \
+	X(ROLLUP, REPORTS, "smaps_rollup")                        \
+	X(VMA_SUM, REPORTS, "smaps parts")                        \
+	X(VMA_HUGE, REPORTS, "smaps huge")                        \
+	X(VMA_SHARED, REPORTS, "smaps shared")                    \
+	X(VMA_LOCKED, REPORTS, "smaps Locked")                    \
+	X(MAPS, REPORTS, "maps and smaps")                        \
+	X(NUMA_MAPS, REPORTS, "numa_maps and smaps")              \
+	X(NUMA_QUERY, REPORTS, "numa_maps and move_pages")        \
+	X(QUERY_ABSENT, REPORTS, "move_pages of an absent page")  \
+	X(QUERY_PRESENT, REPORTS, "move_pages of a present page") \
+	X(MINCORE_ABSENT, REPORTS, "mincore of an absent page")   \
+	X(MINCORE_PRESENT, REPORTS, "mincore of a present page")  \
+	X(STUCK, REPORTS, "folio cannot be moved at rest")        \
+	X(UNSPLIT, REPORTS, "folio cannot be split at rest")      \
+	X(PLACED, PLACE, "node of a page moved at rest")          \
+	X(SOFT_DIRTY, SOFT_DIRTY, "soft-dirty")                   \
+	X(VM_LOCK, LOCKS, "VmLck")                                \
+	X(VM_SIZE, LOCKS, "VmSize")                               \
+	X(RSS_ANON, LOCKS, "RssAnon")                             \
+	X(RSS_FILE, LOCKS, "RssFile and RssShmem")                \
+	X(HUGETLB, LOCKS, "HugetlbPages")                         \
+	X(BARE_LOCK, LOCKS, "VmLck with nothing mapped")          \
+	X(BARE_HUGETLB, LOCKS, "HugetlbPages, nothing mapped")    \
 	X(BARE_PTE, LOCKS, "VmPTE with nothing mapped")
 
 enum look_check {
@@ -71,6 +72,7 @@ struct looks {
 	/* What VmLck, RssAnon and the other Rss are more than they ought to be, in kB: at the last look, and as reported. It stays so for good. */
 	int64_t off[3], known[3];
 	uint64_t bare_pte_kb; /* of the first epoch */
+	struct hugetlb_drift huge;
 	unsigned long move_flags; /* of move_pages(); 0: there is none */
 	bool stuck; /* a folio would not move or split, and was reported: it takes long to find out */
 	bool due; /* this epoch is looked at */

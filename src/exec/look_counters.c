@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The counters that a process carries (/proc/PID/status) against its page tables (smaps), and when nothing is mapped any more. */
 #include "look.h"
+#include "drift.h"
 #include "lines.h"
 
 #include <stdlib.h>
@@ -87,16 +88,6 @@ static void far_apart(
 			(struct look_case){.expected = expected, .seen = seen, .slot = NO_SLOT});
 }
 
-/* What smaps may pass over of what a process has: whole huge pages. So many of them that the rest of the difference is small. */
-static uint64_t hidden_kb(const struct lane *l, uint64_t expected, uint64_t seen, uint64_t slack)
-{
-	uint64_t pmd = l->ex->machine->pmd_size >> 10;
-
-	if (!l->ex->looks->hides_huge || !pmd || seen <= expected)
-		return 0;
-	return (seen - expected + slack) / pmd * pmd;
-}
-
 static const enum look_check drifting[] = {LOOK_VM_LOCK, LOOK_RSS_ANON, LOOK_RSS_FILE};
 
 /* A counter that no look can set right again. */
@@ -115,7 +106,10 @@ static void drifts(struct looks *p, struct look *look, enum look_check c, uint64
 static void shown(struct lane *l, struct look *look, enum look_check c, uint64_t expected,
 	uint64_t seen, uint64_t slack)
 {
-	drifts(l->ex->looks, look, c, expected + hidden_kb(l, expected, seen, slack), seen, slack);
+	struct looks *p = l->ex->looks;
+	uint64_t huge = p->hides_huge ? l->ex->machine->pmd_size >> 10 : 0;
+
+	drifts(p, look, c, expected + drift_hidden(expected, seen, slack, huge), seen, slack);
 }
 
 void look_known(struct looks *p, uint64_t bad)
@@ -150,7 +144,8 @@ void look_counters(struct lane *l, struct looks *p, struct look *look)
 			2 * slack);
 	}
 	if (!p->poison && !p->shared_tables)
-		far_apart(look, LOOK_HUGETLB, s.huge, before.v[HUGE], 0);
+		far_apart(look, LOOK_HUGETLB, drift_hugetlb(&p->huge, s.huge, before.v[HUGE]),
+			before.v[HUGE], 0);
 }
 
 void look_bare(struct lane *l, struct looks *p, struct look *look)
@@ -164,7 +159,8 @@ void look_bare(struct lane *l, struct looks *p, struct look *look)
 		p->bare_pte_kb = s.v[PTE];
 	far_apart(look, LOOK_BARE_LOCK, (uint64_t)p->known[0], s.v[LCK], 0);
 	if (!p->shared_tables)
-		far_apart(look, LOOK_BARE_HUGETLB, 0, s.v[HUGE], 0);
+		far_apart(look, LOOK_BARE_HUGETLB, drift_hugetlb(&p->huge, 0, s.v[HUGE]), s.v[HUGE],
+			0);
 	if (s.v[PTE] > p->bare_pte_kb)
 		far_apart(look, LOOK_BARE_PTE, p->bare_pte_kb, s.v[PTE], BARE_PTE_SLACK_KB);
 }

@@ -67,8 +67,9 @@ static const char *pool_text(const struct pool_reading *p)
 	return text;
 }
 
-static void tell_pool(const struct accounting *a, unsigned int i, const struct look *l,
-	const char *what, int64_t by, const struct told *t)
+/* when: of what was seen, as the text begins with it. */
+static void tell_pool_of(const struct accounting *a, unsigned int i, const struct look *l,
+	const char *what, const char *when, int64_t by, const struct told *t)
 {
 	const struct pool_reading *p = &l->r.pool[i];
 	char title[160], was[512];
@@ -76,13 +77,17 @@ static void tell_pool(const struct accounting *a, unsigned int i, const struct l
 	snprintf(title, sizeof(title), "accounting: %s (%s)", what, size_text(p));
 	snprintf(was, sizeof(was), "%s", pool_text(&a->base.r.pool[i]));
 	judge_tell(t, ORACLE_ACCOUNTING, title,
-		"At rest, with no memory mapped and every object empty, the hugetlb pool of %s "
-		"pages "
-		"is off by %" PRId64
-		".\nnormal: %s\nnow:    %s\nread %u times, the same %u times in "
+		"%s, the hugetlb pool of %s pages is off by %" PRId64
+		".\nnormal: %s\nat rest: %s\nread %u times, the same %u times in "
 		"a row; other users of huge pages: %u%s%s\n",
-		size_text(p), by, was, pool_text(p), l->passes, l->same + 1, l->others.nusers,
+		when, size_text(p), by, was, pool_text(p), l->passes, l->same + 1, l->others.nusers,
 		l->others.nusers ? ", as before, among them " : "", l->others.name);
+}
+
+static void tell_pool(const struct accounting *a, unsigned int i, const struct look *l,
+	const char *what, int64_t by, const struct told *t)
+{
+	tell_pool_of(a, i, l, what, "At rest, with no memory mapped and every object empty", by, t);
 }
 
 /* ---- at any time ---- */
@@ -309,8 +314,8 @@ static void watch_size(
 		h->surplus_streak = 0;
 	}
 	if (h->excess_intervals >= EXCESS_INTERVALS) {
-		tell_pool(a, i, l, "HugePages_Total is too high while huge pages migrate",
-			h->excess_pages, t);
+		tell_pool_of(a, i, l, "HugePages_Total is too high while huge pages migrate",
+			"While lanes run, rest after rest", h->excess_pages, t);
 		h->excess_intervals = 0;
 	}
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "drift.h"
 #include "lines.h"
 #include "numa_maps.h"
 #include "smaps.h"
@@ -176,6 +177,36 @@ static void numa_maps_counts_in_the_mappings_own_pages(void **state)
 	assert_false(numa("what default N0=1", &v));
 }
 
+/* ---- drift.h ---- */
+
+static void only_whole_huge_pages_are_hidden(void **state)
+{
+	(void)state;
+	assert_int_equal(drift_hidden(4096, 4096, 512, 2048), 0);
+	assert_int_equal(drift_hidden(4096, 4096 + 2048, 512, 2048), 2048);
+	assert_int_equal(drift_hidden(4096, 4096 + 2048 - 300, 512, 2048), 2048);
+	assert_int_equal(drift_hidden(4096, 4096 + 1000, 512, 2048), 0); /* that is off */
+	assert_int_equal(drift_hidden(4096, 2048, 512, 2048), 0); /* fewer than are shown */
+	assert_int_equal(drift_hidden(4096, 8192, 512, 0), 0); /* nothing is hidden here */
+}
+
+static void what_a_migration_leaves_in_hugetlbpages_is_whole_and_stays(void **state)
+{
+	struct hugetlb_drift d = {.page_kb = 2048};
+
+	(void)state;
+	assert_int_equal(drift_hugetlb(&d, 4096, 4096), 4096);
+	assert_int_equal(drift_hugetlb(&d, 4096, 6144), 4096); /* nothing was moved */
+	d.moved = true;
+	assert_int_equal(drift_hugetlb(&d, 4096, 5000), 4096); /* no whole page */
+	assert_int_equal(drift_hugetlb(&d, 4096, 2048), 4096); /* too few */
+	assert_int_equal(drift_hugetlb(&d, 4096, 6144), 6144);
+	d.moved = false;
+	assert_int_equal(drift_hugetlb(&d, 0, 2048), 2048); /* as before */
+	assert_int_equal(drift_hugetlb(&d, 0, 0), 2048); /* it never comes back */
+	assert_int_equal(drift_hugetlb(&d, 0, 4096), 2048);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +214,8 @@ int main(void)
 		cmocka_unit_test(a_rollup_is_one_mapping),
 		cmocka_unit_test(lines_without_a_mapping_are_passed_over),
 		cmocka_unit_test(numa_maps_counts_in_the_mappings_own_pages),
+		cmocka_unit_test(only_whole_huge_pages_are_hidden),
+		cmocka_unit_test(what_a_migration_leaves_in_hugetlbpages_is_whole_and_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
