@@ -21,6 +21,8 @@ static const struct verb {
 	{"caps", verb_caps, "list what this kernel, machine and user can do, and why not"},
 	{"klog", verb_klog, "find the kernel's reports in a log"},
 	{"findings", verb_findings, "list, show, mark and merge what was found over all runs"},
+	{"export-c", verb_export_c,
+		"write a finding as one C file that needs no sunder, and as a mail"},
 	{"restore", verb_restore, "undo what a killed run had changed on this machine"},
 	{"vm", verb_vm, "boot a kernel in QEMU and run a sunder command in it"},
 };
