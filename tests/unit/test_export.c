@@ -167,6 +167,7 @@ static bool is_tried(unsigned int op)
 static void each_op_alone_brings_what_it_needs_and_no_more(void **state)
 {
 	char file[] = "/tmp/test_export.XXXXXX.c", command[256];
+	const bool clang = have("clang");
 	int fd = mkstemps(file, 2);
 	struct rng r;
 
@@ -175,7 +176,7 @@ static void each_op_alone_brings_what_it_needs_and_no_more(void **state)
 	/* clang finds unused functions without making code */
 	snprintf(command, sizeof(command), "clang %s -fsyntax-only %s", flags, file);
 	rng_init(&r, 4, 3, 2, 1);
-	for (unsigned int op = 0; op < OP_NUMBERS && have("clang"); op++) {
+	for (unsigned int op = 0; op < OP_NUMBERS && clang; op++) {
 		_cleanup_free_ char *text = NULL;
 		struct export_told told;
 		FILE *f;
