@@ -61,6 +61,25 @@ static bool may_merge(const struct executor *ex)
 	return plan_has(ex, "madvise_mergeable") && (run != '0' || plan_has(ex, "ksm_run"));
 }
 
+/* See look_mlock.c: a lane on any CPU leaves its batch behind, and MADV_PAGEOUT looks at pages also where nothing can be swapped out. */
+static bool may_judge_mlock(const struct executor *ex)
+{
+	static const char *const lock[] = {"mlock", "mlock2", "mlockall"};
+	static const char *const reclaim[] = {
+		"madvise_pageout", "process_madvise", "uring_madvise", "swapoff", "cpu_offline"};
+	bool locks = false;
+
+	for (unsigned int l = 0; l < ex->plan->crew[ex->ctl->index].nlanes; l++)
+		if (ex->plan->crew[ex->ctl->index].lane[l].cpu < 0)
+			return false;
+	for (size_t i = 0; i < sizeof(reclaim) / sizeof(*reclaim); i++)
+		if (plan_has(ex, reclaim[i]))
+			return false;
+	for (size_t i = 0; i < sizeof(lock) / sizeof(*lock); i++)
+		locks |= plan_has(ex, lock[i]);
+	return locks;
+}
+
 /* As huge_pmd_share(): a whole PUD of a shared hugetlb mapping on its own border. */
 static bool shares_tables(const struct executor *ex)
 {
@@ -94,6 +113,7 @@ void looks_open(struct executor *ex, const struct op_env *e)
 	p->born = clock_ticks();
 	p->poison = plan_has(ex, "madvise_hwpoison") || plan_has(ex, "madvise_soft_offline");
 	p->mirrored = has_gear(e, "dmirror");
+	p->mlocks = may_judge_mlock(ex) && !p->mirrored;
 	look_hidden(ex, e, p);
 	if (!plan_has(ex, "clear_refs") && !may_merge(ex) && !p->mirrored)
 		p->dirty = look_dirty_open(e); /* merged by KSM, a page loses the bit */
@@ -228,6 +248,7 @@ void looks_take(struct lane *l)
 	look_repeat(l, look_reports);
 	look_repeat(l, look_counters);
 	look_repeat(l, look_dirty);
+	look_repeat(l, look_mlock);
 	p->turn++;
 	p->spent += clock_ticks() - start;
 }

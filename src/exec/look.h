@@ -34,6 +34,7 @@
 	X(RSS_ANON, LOCKS, "RssAnon")                             \
 	X(RSS_FILE, LOCKS, "RssFile and RssShmem")                \
 	X(HUGETLB, LOCKS, "HugetlbPages")                         \
+	X(STAYS_MLOCKED, LOCKS, "a page stays mlocked")           \
 	X(BARE_LOCK, LOCKS, "VmLck with nothing mapped")          \
 	X(BARE_HUGETLB, LOCKS, "HugetlbPages, nothing mapped")    \
 	X(BARE_PTE, LOCKS, "VmPTE with nothing mapped")
@@ -84,6 +85,7 @@ struct looks {
 	 * smaps, all pages in move_pages (mm/gup.c before 6.5, gup_can_follow_protnone).
 	 */
 	bool hides_huge, hides_pages;
+	bool mlocks; /* the plan locks memory, and has no reclaim meet it */
 	bool mirrored; /* entries of a device mirror may be left */
 };
 
@@ -108,7 +110,10 @@ void looks_try(struct lane *l);
 
 typedef void look_fn(struct lane *l, struct looks *p, struct look *look);
 
-look_fn look_reports, look_counters, look_bare, look_dirty;
+look_fn look_reports, look_counters, look_bare, look_dirty, look_mlock;
+
+/* By the words of pagemap, kpageflags and kpagecount of a page in memory that nobody locks: it must not be mlocked. */
+bool look_keeps_mlock(uint64_t entry, uint64_t flags, uint64_t count);
 
 /* NULL: not here. */
 struct dirty *look_dirty_open(const struct op_env *e);

@@ -12,6 +12,7 @@
 
 #include "drift.h"
 #include "lines.h"
+#include "look.h"
 #include "numa_maps.h"
 #include "smaps.h"
 
@@ -207,6 +208,26 @@ static void what_a_migration_leaves_in_hugetlbpages_is_whole_and_stays(void **st
 	assert_int_equal(drift_hugetlb(&d, 0, 4096), 2048);
 }
 
+static void a_page_that_stays_mlocked_is_told_from_what_is_legal(void **state)
+{
+	const uint64_t present = 1ULL << 63, small = 1ULL << 12 | 1ULL << 33 | 1ULL << 5;
+
+	(void)state;
+	assert_true(look_keeps_mlock(present | 0x1001, small, 1));
+	/* not mlocked; a file's; a head, a tail, a THP, KSM's, a poisoned one */
+	assert_false(look_keeps_mlock(present | 0x1001, small & ~(1ULL << 33), 1));
+	assert_false(look_keeps_mlock(present | 0x1001, small & ~(1ULL << 12), 1));
+	for (int bit = 15; bit <= 24; bit++)
+		if (bit != 18 && bit != 20 && bit != 23)
+			assert_false(look_keeps_mlock(present | 0x1001, small | 1ULL << bit, 1));
+	/* swapped or migrating; shared; once the first page of a large folio */
+	assert_false(look_keeps_mlock(1ULL << 62 | 0x1001, small, 1));
+	assert_false(look_keeps_mlock(present | 0x1001, small, 2));
+	assert_false(look_keeps_mlock(present | 0x1001, small, 0));
+	assert_false(look_keeps_mlock(present | 0x1000, small, 1));
+	assert_false(look_keeps_mlock(present | 0x1004, small, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +237,7 @@ int main(void)
 		cmocka_unit_test(numa_maps_counts_in_the_mappings_own_pages),
 		cmocka_unit_test(only_whole_huge_pages_are_hidden),
 		cmocka_unit_test(what_a_migration_leaves_in_hugetlbpages_is_whole_and_stays),
+		cmocka_unit_test(a_page_that_stays_mlocked_is_told_from_what_is_legal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
