@@ -266,6 +266,7 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 	l->cells.op = c->op;
 	l->cells.op_index = (uint8_t)index;
 	l->env.migrated = l->env.collapsed = l->env.bytes = 0;
+	l->env.partial = false;
 	place_begin(l, op, c);
 	if (op->effects) {
 		fx.n = op->effects(&l->env, c, fx.eff);
@@ -303,6 +304,9 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 	if (__builtin_expect(op->uses & OP_SCARCE_NOW, 0))
 		scarcity_end(ctl);
 	alone_end(l, slot, &fx, &about);
+	for (unsigned int i = 0; l->env.partial && i < fx.n; i++)
+		fx.eff[i].kinds &=
+			~(uint32_t)EFFECT_ZEROED; /* EFFECT_ZERO, with which it counts, stays */
 	effects_end(ctl->space, ctl->nslots, l->env.proc, l->no, &fx, r >= 0);
 	rec->stop = stop;
 	rec->err = r < 0 ? (int16_t)-r : 0;

@@ -9,6 +9,7 @@
 #include "backings.h"
 #include "result.h"
 #include "uapi.h"
+#include "uffd.h"
 
 static const struct arg_desc range_args[] = {ARGS_RANGE, {.kind = ARG_END}};
 
@@ -173,7 +174,20 @@ const struct op op_madvise_collapse = {
 
 /* ---- advice that throws data away ---- */
 
-ADVISE(dontneed, MADV_DONTNEED)
+static long drop(struct op_env *e, const struct op_call *c, int advice)
+{
+	struct op_span s = op_range(e, c);
+	long r = result_of(madvise((void *)s.addr, s.len, advice));
+
+	uffd_dropped(e, &s);
+	return r;
+}
+
+static long run_dontneed(struct op_env *e, const struct op_call *c)
+{
+	return drop(e, c, MADV_DONTNEED);
+}
+
 ADVISE(free, MADV_FREE)
 ADVISE(remove, MADV_REMOVE)
 
@@ -210,7 +224,10 @@ const struct op op_madvise_dontneed = {
 	.effects = effects_dontneed,
 };
 
-ADVISE(dontneed_locked, MADV_DONTNEED_LOCKED)
+static long run_dontneed_locked(struct op_env *e, const struct op_call *c)
+{
+	return drop(e, c, MADV_DONTNEED_LOCKED);
+}
 
 static const struct op_errno errnos_dontneed_locked[] = {
 	{ENOMEM, WHEN_HOLE},

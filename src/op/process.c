@@ -12,6 +12,7 @@
 #include "op/op.h"
 #include "backings.h"
 #include "result.h"
+#include "uffd.h"
 #include "uapi.h"
 
 /* ---- process_madvise ---- */
@@ -73,6 +74,7 @@ static long run_process_madvise(struct op_env *e, const struct op_call *c)
 		return fd;
 	r = result_of(syscall(SYS_process_madvise, fd, v, n, advice_of(c), 0));
 	close((int)fd);
+	uffd_dropped(e, &s);
 	return r < 0 || (size_t)r == s.len ? r : -EAGAIN;
 }
 

@@ -117,6 +117,8 @@ static long do_register(struct op_env *e, const struct op_call *c, uint64_t mode
 
 	if (backing_in(s.slot, BACKINGS_HUGETLB) && wp_possible(&s))
 		reg.mode |= UFFDIO_REGISTER_MODE_WP;
+	if (c->arg[ARG_BY] == UFFD_EVENTS)
+		uffd_set_told(e, s.slot_no);
 	return result_of(ioctl(fd_of(e, c), UFFDIO_REGISTER, &reg));
 }
 

@@ -31,6 +31,16 @@ const char *uffd_zero(const struct op_env *e);
 void uffd_set_late(struct op_env *e, unsigned int slot, uint32_t ns);
 void uffd_set_huge(struct op_env *e, unsigned int slot, bool huge);
 
+/* A range of the slot is about to be registered with the descriptor that takes events. */
+void uffd_set_told(struct op_env *e, unsigned int slot);
+
+/*
+ * After memory was dropped. The call lets go of the mmap lock until we have taken the event; if the VMA was split meanwhile it goes on with its
+ * first part, leaves the rest of it as it was and succeeds (6.1 and 6.12, not 6.18: mm/madvise.c,
+ * madvise_dontneed_free(), madvise_walk_vmas()).
+ */
+void uffd_dropped(struct op_env *e, const struct op_span *s);
+
 /*
  * The lane's array i, for the kernel; and the same place of its twin, that is its content when it comes. stall_begin() brings all in but the
  * second page of array `late`, which comes ns after it is missed. 0 or -errno.

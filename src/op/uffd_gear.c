@@ -53,6 +53,7 @@ struct uffd {
 	_Atomic uint32_t stall_ns[SPACE_MAX_LANES];
 	_Atomic uint32_t late_ns[SLOT_MAX], late_left[SLOT_MAX];
 	_Atomic uint32_t huge[SLOT_MAX];
+	_Atomic uint32_t told[SLOT_MAX]; /* in this epoch, of what happens to a range of the slot */
 	/* The thread's own. Children that were forked while registered, the oldest overwritten. */
 	int child[CHILDREN];
 	unsigned int nchildren;
@@ -515,6 +516,7 @@ static void begin(struct op_env *e, void *state)
 	for (unsigned int i = 0; i < SLOT_MAX; i++) {
 		atomic_store_explicit(&u->late_left[i], 0, memory_order_relaxed);
 		atomic_store_explicit(&u->huge[i], 0, memory_order_relaxed);
+		atomic_store_explicit(&u->told[i], 0, memory_order_relaxed);
 	}
 }
 
@@ -594,6 +596,24 @@ bool uffd_user_only(const struct op_env *e)
 	const struct uffd *u = of(e);
 
 	return u && u->user_only;
+}
+
+void uffd_set_told(struct op_env *e, unsigned int slot)
+{
+	struct uffd *u = of(e);
+
+	if (u) /* pairs with uffd_dropped(): set before the kernel knows */
+		atomic_store_explicit(&u->told[slot], 1, memory_order_release);
+}
+
+void uffd_dropped(struct op_env *e, const struct op_span *s)
+{
+	const struct uffd *u = of(e);
+
+	if (u && atomic_load_explicit(&u->told[s->slot_no], memory_order_acquire))
+		e->partial |= space_facts(
+			&e->cells->space[s->slot_no], e->proc, s->view, s->page, s->pages)
+				      .split;
 }
 
 void uffd_set_late(struct op_env *e, unsigned int slot, uint32_t ns)

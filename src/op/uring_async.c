@@ -12,6 +12,7 @@
 #include "backings.h"
 #include "file.h"
 #include "result.h"
+#include "uffd.h"
 #include "uapi.h"
 
 enum { OP_FTRUNCATE = 55 }; /* IORING_OP_FTRUNCATE, include/uapi/linux/io_uring.h of 6.9 */
@@ -108,9 +109,12 @@ static void prepare_advise(struct io_uring_sqe *sqe, const void *arg)
 static long run_uring_madvise(struct op_env *e, const struct op_call *c)
 {
 	struct advise a = {advise_span(e, c), 0};
+	long r;
 
 	a.advice = advices[advice_of(c, a.s.slot)].value;
-	return uring_do(&uring_of(e)->ring[c->arg[ADVISE_ARG_RING]], prepare_advise, &a, 0);
+	r = uring_do(&uring_of(e)->ring[c->arg[ADVISE_ARG_RING]], prepare_advise, &a, 0);
+	uffd_dropped(e, &a.s);
+	return r;
 }
 
 static unsigned int effects_uring_madvise(

@@ -149,6 +149,7 @@ struct op_env {
 	uint32_t fail_nth;
 	/* What the op tells besides its result; exec clears them before each call. */
 	uint64_t migrated, collapsed, bytes;
+	bool partial; /* it may have succeeded with a part of the range only: nothing need be zero after it */
 };
 
 /* What a run sets up for an op, and what the op means to the others. */
