@@ -26,6 +26,7 @@ struct touched { /* an effect of an op of the program */
 struct exporting {
 	const struct program *program;
 	const char *title;
+	const struct plan_around *around; /* may be NULL */
 	struct slot slot[SLOT_MAX];
 	struct op_env env;
 	unsigned int nprocs;
@@ -451,7 +452,12 @@ static void print_slot_table(const struct exporting *x, FILE *out)
 	fputs("};\n", out);
 }
 
-/* Files that the program's ops write, as their globs. */
+static unsigned int nsettings(const struct exporting *x)
+{
+	return x->around ? x->around->nknobs : 0;
+}
+
+/* Files that are written, by the program's ops as their globs. */
 static void print_globs(const struct exporting *x, FILE *out)
 {
 	const struct program *p = x->program;
@@ -473,7 +479,19 @@ static void print_globs(const struct exporting *x, FILE *out)
 			}
 			seen[n] = true;
 		}
+	for (unsigned int i = 0; i < nsettings(x); i++)
+		fprintf(out, "\t\"%s\",\n", x->around->knob[i].path);
 	fputs("\tNULL};\n", out);
+}
+
+/* What the job had set, as C. */
+static void print_settings(const struct exporting *x, FILE *out)
+{
+	fputs("\n/* what the job had set */\nstatic void set_knobs(void)\n{\n", out);
+	for (unsigned int i = 0; i < nsettings(x); i++)
+		fprintf(out, "\tput_text(\"%s\", \"%s\");\n", x->around->knob[i].path,
+			x->around->knob[i].value);
+	fputs("}\n", out);
 }
 
 /* ---- the file ---- */
@@ -547,7 +565,9 @@ static void print_numbers(const struct exporting *x, const struct machine *m, FI
 		"#define EPOCH %u /* rounds until all is mapped anew */\n"
 		"#define STALL_S %uU /* a round that takes longer hangs */\n",
 		(unsigned long)m->page_size, x->program->nlanes, x->nprocs, x->program->nslots,
-		most_ops(x->program), zones, EXPORT_EPOCH, EXPORT_STALL_S);
+		most_ops(x->program), zones,
+		x->around && x->around->epoch_rounds ? x->around->epoch_rounds : EXPORT_EPOCH,
+		EXPORT_STALL_S);
 	if (parts_used(&x->parts, "resize_pool"))
 		fputs("#define EMPTY_POOL (-1000000L)\n", out);
 }
@@ -563,7 +583,10 @@ static void print_hooks(const struct exporting *x, FILE *out)
 		"\n/* what the parts of this file need */\n#define SET_UP() do { %s%s%s} while "
 		"(0)\n"
 		"#define TEAR_DOWN() do { %s%s} while (0)\n#define END_CHILD(me) %s\n",
-		nodes ? "read_nodes(); " : "", knobs ? "keep_knobs(); " : "",
+		nodes ? "read_nodes(); " : "",
+		nsettings(x) ? "keep_knobs(); set_knobs(); "
+		: knobs	     ? "keep_knobs(); "
+			     : "",
 		pools ? "raise_pools(); " : "", knobs ? "restore_knobs(); " : "",
 		pools ? "lower_pools(); " : "", children ? "end_child(me)" : "(void)(me)");
 }
@@ -607,6 +630,8 @@ static int write_file(
 		return -ENOMEM;
 	parts_read(&x->parts);
 	parts_use(&x->parts, body, len);
+	if (nsettings(x))
+		parts_use(&x->parts, "knobs", strlen("knobs"));
 	if (has_hugetlb(x))
 		parts_use(&x->parts, "pools", strlen("pools"));
 	r = print_header(x, told, out);
@@ -621,13 +646,15 @@ static int write_file(
 	parts_print(&x->parts, "helper", out);
 	parts_print(&x->parts, "making", out);
 	fwrite(body, 1, len, out);
+	if (nsettings(x))
+		print_settings(x, out);
 	print_hooks(x, out);
 	parts_print(&x->parts, "main", out);
 	return ferror(out) ? -EIO : 0;
 }
 
-int export_c(const struct program *p, const struct machine *m, const char *title, FILE *out,
-	struct export_told *ret)
+int export_c(const struct program *p, const struct machine *m, const char *title,
+	const struct plan_around *around, FILE *out, struct export_told *ret)
 {
 	_cleanup_free_ struct exporting *x = calloc(1, sizeof(*x));
 	int r;
@@ -639,6 +666,7 @@ int export_c(const struct program *p, const struct machine *m, const char *title
 		return -ENODATA;
 	x->program = p;
 	x->title = title;
+	x->around = around;
 	fit_slots(x, m);
 	r = collect(x);
 	for (unsigned int i = 0; r == 0 && i < p->nslots; i++)

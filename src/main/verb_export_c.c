@@ -290,12 +290,15 @@ static int write_c(const struct source *s, const char *path, struct export_told 
 	_cleanup_free_ struct program *p = calloc(1, sizeof(*p));
 	_cleanup_free_ char *text = NULL;
 	char err[512] = "";
+	struct plan_around around = {0};
 	struct machine m;
 	size_t len = 0;
 	FILE *f;
 	int r = p ? program_parse(p, s->name, s->program, strlen(s->program), err, sizeof(err))
 		  : -ENOMEM;
 
+	if (r == 0)
+		r = plan_parse_around(s->name, s->program, &around, err, sizeof(err));
 	if (r < 0) {
 		log_error("%s", err[0] ? err : strerror(-r));
 		return r;
@@ -304,7 +307,7 @@ static int write_c(const struct source *s, const char *path, struct export_told 
 	if (r < 0)
 		return r;
 	f = open_memstream(&text, &len);
-	r = f ? export_c(p, &m, s->title, f, told) : -ENOMEM;
+	r = f ? export_c(p, &m, s->title, &around, f, told) : -ENOMEM;
 	if (f && fclose(f) != 0)
 		r = -ENOMEM;
 	machine_free(&m);

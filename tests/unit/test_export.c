@@ -28,6 +28,10 @@ static const struct machine machine = {.page_size = 4096,
 	.nhstates = 1,
 	.is_root = true};
 
+static const struct plan_around around = {.epoch_rounds = 77,
+	.nknobs = 1,
+	.knob = {{"/sys/kernel/mm/transparent_hugepage/enabled", "always"}}};
+
 /* A slot of each backing. */
 static void all_slots(struct program *p)
 {
@@ -51,7 +55,7 @@ static char *exported(const struct program *p, struct export_told *told)
 	char *text = NULL;
 	size_t len = 0;
 	FILE *f = open_memstream(&text, &len);
-	int r = export_c(p, &machine, "a title with a */ in it", f, told);
+	int r = export_c(p, &machine, "a title with a */ in it", &around, f, told);
 
 	fclose(f);
 	if (r == 0)
@@ -222,6 +226,9 @@ static void timing_compiles_and_is_that_of_the_program(void **state)
 			.meet = 2, .aim = AIM_END, .aim_lane = 0, .aim_op = 1, .aim_phase = 420});
 	text = exported(&program, &told);
 	assert_non_null(text);
+	assert_non_null(strstr(text, "#define EPOCH 77 "));
+	assert_non_null(strstr(
+		text, "put_text(\"/sys/kernel/mm/transparent_hugepage/enabled\", \"always\");"));
 	assert_non_null(strstr(text, "deadline) + 4321"));
 	assert_non_null(strstr(text, "meet(me, 1, 2, 0x3, 130)"));
 	assert_non_null(strstr(text, "phase(0, 1, 420,"));
@@ -241,7 +248,7 @@ static void what_cannot_be_exported_is_named_and_nothing_is_an_error(void **stat
 	add_call(&program, 0, (unsigned int)op_find("kvm_run"), 0, &r);
 	add_call(&program, 0, (unsigned int)op_find("kvm_run"), 0, &r);
 	add_call(&program, 0, (unsigned int)op_find("uring_register"), 0, &r);
-	assert_int_equal(export_c(&program, &machine, NULL, f, &told), -ENODATA);
+	assert_int_equal(export_c(&program, &machine, NULL, NULL, f, &told), -ENODATA);
 	fclose(f);
 	assert_int_equal(told.left_out, 3);
 	assert_string_equal(told.names, "kvm_run uring_register");

@@ -7,7 +7,7 @@
 #define SUNDER_FINDING_EXPORT_H
 
 #include "caps/machine.h"
-#include "plan/program.h"
+#include "plan/plan.h"
 
 struct export_told {
 	unsigned int exported, left_out; /* ops of the program */
@@ -18,11 +18,12 @@ struct export_told {
 bool export_can(unsigned int op);
 
 /*
- * Writes the C file of a program, for machines with m's page and PMD size. title: what it reproduces, one line, or NULL. 0 with *ret;
+ * Writes the C file of a program, for machines with m's page and PMD size. title: what it reproduces, one line, or NULL. around: the
+ * knobs and the epoch of its job, or NULL. 0 with *ret;
  * -ENODATA: nothing of the program can be exported (nothing was written, *ret says what); -EIO.
  */
-int export_c(const struct program *p, const struct machine *m, const char *title, FILE *out,
-	struct export_told *ret);
+int export_c(const struct program *p, const struct machine *m, const char *title,
+	const struct plan_around *around, FILE *out, struct export_told *ret);
 
 /* What a mail says. Strings may be NULL. */
 struct export_mail {
