@@ -21,7 +21,14 @@
 #include "vm_script.h"
 
 /* Seconds that a guest and a run take beyond the program's own; how long a child that does not end is waited for. */
-enum { GUEST_MARGIN = 240, END_SECONDS = 400, MAX_WORDS = 48, LOG_MAX = 32 << 20, MAX_RUNS = 8 };
+enum {
+	GUEST_MARGIN = 240,
+	END_SECONDS = 400,
+	MAX_WORDS = 48,
+	LOG_MAX = 32 << 20,
+	MAX_RUNS = 8,
+	MAX_TRIES = 20
+};
 
 static bool stopped;
 
@@ -334,6 +341,7 @@ static void judge(const struct attempt_options *o, const struct subject *s, cons
 	snprintf(r->dir, sizeof(r->dir), "%s", p->dir);
 	ran = ran < 0 ? 0 : ran > seconds ? seconds : ran;
 	r->lost = code == EXIT_LOST;
+	r->short_of = code == EXIT_RESOURCES;
 	take_summary(s, p->run, r);
 	if (code == EXIT_LOST && o->vm) {
 		take_console(s, p->console, ran, r);
@@ -341,7 +349,7 @@ static void judge(const struct attempt_options *o, const struct subject *s, cons
 	}
 	if (stopped && r->outcome != ATTEMPT_BACK)
 		r->outcome = ATTEMPT_STOPPED;
-	else if (r->outcome == ATTEMPT_CLEAN && (code == EXIT_NOTHING || code == EXIT_RESOURCES))
+	else if (r->outcome == ATTEMPT_CLEAN && code == EXIT_NOTHING)
 		r->outcome = ATTEMPT_NOTHING;
 	else if (r->outcome == ATTEMPT_CLEAN && code != EXIT_CLEAN)
 		r->outcome = ATTEMPT_ERROR;
@@ -395,11 +403,24 @@ static void run_once(const struct attempt_options *o, const struct subject *s, c
 	r->dir[0] = '\0';
 }
 
+/* False: told to stop. */
+static bool wait_a_second(void)
+{
+	struct timespec tick = {.tv_sec = 1};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	stopped |= sigtimedwait(&set, NULL, &tick) > 0;
+	return !stopped;
+}
+
 void attempt_run(const struct attempt_options *o, const struct subject *s, const char *text,
 	double seconds, struct attempt_result *ret)
 {
 	double used = 0;
-	unsigned int runs = 0;
+	unsigned int runs = 0, tries = 0;
 
 	if (stopped) {
 		*ret = (struct attempt_result){.outcome = ATTEMPT_STOPPED};
@@ -408,6 +429,9 @@ void attempt_run(const struct attempt_options *o, const struct subject *s, const
 	/* Something else ends a run as well: what is left of the time goes to the next. */
 	do {
 		run_once(o, s, text, seconds - used, ret);
+		/* A run that was killed with the one before us needs a moment to put back what it had. */
+		while (ret->short_of && tries++ < MAX_TRIES && wait_a_second())
+			run_once(o, s, text, seconds - used, ret);
 		used += ret->seconds > 0.05 ? ret->seconds : 0.05;
 	} while (ret->outcome == ATTEMPT_OTHER && used < seconds * 0.95 && ++runs < MAX_RUNS);
 	if (ret->outcome == ATTEMPT_BACK || ret->outcome == ATTEMPT_CLEAN ||

@@ -27,6 +27,7 @@ enum attempt_outcome {
 
 struct attempt_result {
 	enum attempt_outcome outcome;
+	bool short_of; /* ATTEMPT_ERROR for want of memory or huge pages, or because another run is at work */
 	bool lost; /* the kernel did not survive it */
 	double seconds; /* of running, until it came back or all */
 	char title[512]; /* what was found; "": nothing */

@@ -15,6 +15,7 @@ int verb_restore(int argc, char **argv);
 int verb_findings(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 int verb_export_c(int argc, char **argv);
+int verb_reduce(int argc, char **argv);
 int verb_vm(int argc, char **argv);
 
 #endif
