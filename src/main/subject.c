@@ -290,6 +290,26 @@ static int take_from_store(struct subject *s, const char *what, const char *dir)
 	return r < 0 ? r : s->nprograms ? 0 : -ENOENT;
 }
 
+void subject_add_afresh(struct subject *s)
+{
+	for (unsigned int i = 0, n = s->nprograms; i < n; i++) {
+		struct subject_program *from = &s->program[i], *to = &s->program[s->nprograms];
+
+		if (from->around.epoch_rounds == 1 || s->nprograms == SUBJECT_MAX_PROGRAMS)
+			continue;
+		*to = (struct subject_program){.around = from->around};
+		to->around.epoch_rounds = 1;
+		to->program = malloc(sizeof(*to->program));
+		if (!to->program ||
+			asprintf(&to->name, "%s, all mapped anew each round", from->name) < 0) {
+			free(to->program);
+			return;
+		}
+		*to->program = *from->program;
+		s->nprograms++;
+	}
+}
+
 int subject_load(const char *what, const char *store_dir, struct subject *ret)
 {
 	struct subject s = {0};

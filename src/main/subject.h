@@ -31,6 +31,12 @@ void subject_free(struct subject *s);
 /* True if a finding with this title is the subject's: the same title, or one of the same set. */
 bool subject_is(const struct subject *s, const char *title);
 
+/*
+ * Adds each program once more with epochs of one round. Its round was the first of its kind; the next ones find what it has left
+ * (pages that it moved are on that node already), and may never do again what it did.
+ */
+void subject_add_afresh(struct subject *s);
+
 /* One program file. 0 or -EINVAL, logged. */
 int subject_load_program(const char *file, struct subject_program *ret);
 

@@ -366,7 +366,7 @@ static int conclude(struct reducing *x, int e)
 	char best[80];
 
 	if (e == -ENOENT) {
-		printf("it does not come back: 0 of %u attempts\n", x->r.tries);
+		puts("it does not come back");
 		return EXIT_NOTHING;
 	}
 	if (e == 0)
@@ -508,6 +508,7 @@ int verb_reduce(int argc, char **argv)
 	filing_dir(x->attempt.store, state, x->store, sizeof(x->store));
 	if (name_dirs(x) < 0 || subject_load(x->what, x->store, &x->s) < 0)
 		return EXIT_USAGE;
+	subject_add_afresh(&x->s);
 	x->ns = x->ns ? x->ns : x->attempt.vm ? 120000000000ULL : 30000000000ULL;
 	x->attempts = x->attempts ? x->attempts : x->attempt.vm ? 3 : 5;
 	x->history = json_array();

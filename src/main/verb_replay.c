@@ -324,6 +324,7 @@ int verb_replay(int argc, char **argv)
 		log_error("--output: the name is too long");
 		r = EXIT_USAGE;
 	} else {
+		subject_add_afresh(&s);
 		o.times = o.times ? o.times : 1;
 		o.ns = o.ns ? o.ns : o.attempt.vm ? 60000000000ULL : 10000000000ULL;
 		r = replay_attempts(&o, &s);
