@@ -11,7 +11,7 @@
 
 #include "plan/program.h"
 
-enum { PLAN_MAX_CREWS = 64, PLAN_MAX_MIX = 128, PLAN_MAX_POOLS = 8, PLAN_MAX_KNOBS = 32 };
+enum { PLAN_MAX_CREWS = 64, PLAN_MAX_MIX = 288, PLAN_MAX_POOLS = 8, PLAN_MAX_KNOBS = 32 };
 enum { PLAN_MAX_TURNS = 32, PLAN_MAX_TURN_WEIGHT = 16 };
 
 /*
