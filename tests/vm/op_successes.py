@@ -7,7 +7,8 @@ import sys
 
 
 def never(doc):
-    planned = {entry["op"] for crew in doc["plan"]["crews"] for lane in crew["lanes"] for entry in lane["ops"]}
+    plans = [doc["plan"]] + [turn["plan"] for turn in doc["plan"]["turns"]]
+    planned = {entry["op"] for plan in plans for crew in plan["crews"] for lane in crew["lanes"] for entry in lane["ops"]}
     ran = {op["op"]: op for op in doc["ops"]}
     for name in sorted(planned):
         if name not in ran:
