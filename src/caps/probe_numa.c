@@ -6,6 +6,7 @@
 #include <numaif.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -109,18 +110,25 @@ const char *probe_move_all(struct probe *p)
 		p, "MPOL_MF_MOVE_ALL", try_mbind(p, MPOL_BIND, MPOL_MF_MOVE | MPOL_MF_MOVE_ALL));
 }
 
-/* A child that holds a copy of the page until the pipe ends. */
-static pid_t fork_holder(char *page, int pipe_end, int other_end)
+/*
+ * A child that holds a copy of the page until the socket ends. It has one when this returns: a page that it still shares with its parent
+ * is not moved without MPOL_MF_MOVE_ALL.
+ */
+static pid_t fork_holder(char *page, int end, int other_end)
 {
 	pid_t pid = fork();
+	char ready;
 
 	if (pid == 0) {
 		char c;
 
 		close(other_end);
 		*page = 2;
-		_exit(read(pipe_end, &c, 1) < 0);
+		_exit(write(end, "", 1) != 1 || read(end, &c, 1) < 0);
 	}
+	close(end);
+	if (pid > 0 && read(other_end, &ready, 1) != 1)
+		kill(pid, SIGKILL); /* then moving its pages fails, and says so */
 	return pid;
 }
 
@@ -133,7 +141,7 @@ const char *probe_migrate_other(struct probe *p)
 
 	if (!map)
 		return "no memory to try it";
-	if (pipe(fds) < 0) {
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0) {
 		probe_unmap(map, size);
 		return "no file descriptors to try it";
 	}
@@ -141,7 +149,6 @@ const char *probe_migrate_other(struct probe *p)
 	pid = fork_holder(map, fds[0], fds[1]);
 	err = pid < 0 ? errno : try_move_pages(p, pid, map, MPOL_MF_MOVE);
 	close(fds[1]);
-	close(fds[0]);
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
 	probe_unmap(map, size);
