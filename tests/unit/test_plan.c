@@ -293,7 +293,7 @@ static void a_mix_holds_so_many_ops_and_no_more(void **state)
 	_cleanup_free_ char *sequence =
 		many_lines(SLOT_A "[lane l]\n", "do = touch\n", PROGRAM_MAX_OPS + 1);
 
-	refuse(mix, -EINVAL, "j:133: more than 128 ops in a lane");
+	refuse(mix, -EINVAL, "j:261: more than 256 lines of ops in a lane");
 	refuse(sequence, -EINVAL, "j:69: more than 64 ops in a lane");
 }
 
