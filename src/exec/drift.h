@@ -16,14 +16,14 @@ static inline uint64_t drift_hidden(uint64_t shown, uint64_t counted, uint64_t s
 }
 
 /*
- * HugetlbPages counts a page that was unmapped while it migrated for ever: __unmap_hugepage_range() takes a migration entry away and leaves
+ * HugetlbPages counts a private page that was unmapped while it migrated for ever: __unmap_hugepage_range() takes a migration entry away and leaves
  * the count, which nobody has lowered (docs/found.md). Whole pages more than there were are therefore what kernels do where
- * pages of hugetlb were moved; fewer, parts of a page, and more where none was moved are not.
+ * private pages were moved; fewer, parts of a page, and more where none was moved are not.
  */
 struct hugetlb_drift {
 	uint64_t kept_kb; /* that have been seen to be left so far */
-	uint64_t page_kb; /* of the smallest pages in use */
-	bool moved; /* pages of hugetlb may have been moved since the counter was last right */
+	uint64_t page_kb; /* of the smallest private pages in use */
+	bool moved; /* private pages may have been moved since the counter was last right */
 };
 
 /* What HugetlbPages ought to be, given what is mapped and what it is. */

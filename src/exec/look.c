@@ -217,14 +217,17 @@ void looks_begin(struct lane *l)
 		look_dirty_begin(l);
 }
 
-/* In each epoch, looked at or not: once moved, a page may have been left in the count. */
+/*
+ * In each epoch, looked at or not: once moved, a page may have been left in the count. Private ones only: for those of objects migration
+ * holds i_mmap_rwsem to its end, and so do unmaps.
+ */
 static void note_moves(struct lane *l, struct hugetlb_drift *d)
 {
 	for (unsigned int i = 0; i < l->ex->ctl->nslots; i++) {
 		const struct slot *s = &l->ex->ctl->slot[i];
 		uint64_t kb = (uint64_t)s->granule << s->page_shift >> 10;
 
-		if (!s->present || s->granule == 1)
+		if (!s->present || s->granule == 1 || !backing_is_private(s->spec.backing))
 			continue;
 		if (!d->page_kb || kb < d->page_kb)
 			d->page_kb = kb;
