@@ -39,14 +39,6 @@ static bool plan_has(const struct executor *ex, const char *op_name)
 	return false;
 }
 
-static bool has_gear(const struct op_env *e, const char *name)
-{
-	for (unsigned int i = 0; i < e->ngears; i++)
-		if (strcmp(e->gear[i].gear->name, name) == 0)
-			return true;
-	return false;
-}
-
 /* True if ksmd runs, or may be told to. */
 static bool may_merge(const struct executor *ex)
 {
@@ -112,11 +104,15 @@ void looks_open(struct executor *ex, const struct op_env *e)
 		p->move_flags = caps_missing(CAP_HAS_MOVE_ALL) ? MPOL_MF_MOVE : MPOL_MF_MOVE_ALL;
 	p->born = clock_ticks();
 	p->poison = plan_has(ex, "madvise_hwpoison") || plan_has(ex, "madvise_soft_offline");
-	p->mirrored = has_gear(e, "dmirror");
+	p->mirrored = plan_has(ex, "dmirror_migrate_to_dev") || plan_has(ex, "dmirror_exclusive");
 	p->mlocks = may_judge_mlock(ex) && !p->mirrored;
 	look_hidden(ex, e, p);
+	/*
+	 * Merged by KSM, a page loses the bit; one that a device puts where there was none comes without it, and back writable
+	 * (migrate_vma_insert_page()).
+	 */
 	if (!plan_has(ex, "clear_refs") && !may_merge(ex) && !p->mirrored)
-		p->dirty = look_dirty_open(e); /* merged by KSM, a page loses the bit */
+		p->dirty = look_dirty_open(e);
 	p->shared_tables = shares_tables(ex);
 	ex->looks = p;
 }

@@ -86,7 +86,7 @@ struct looks {
 	 */
 	bool hides_huge, hides_pages;
 	bool mlocks; /* the plan locks memory, and has no reclaim meet it */
-	bool mirrored; /* entries of a device mirror may be left */
+	bool mirrored; /* a device takes pages: its entries may be left in page tables */
 };
 
 void looks_open(struct executor *ex, const struct op_env *e);
