@@ -11,6 +11,7 @@ fail()
 {
 	echo "$*"
 	echo "--- stdout"
+	grep -a -A 3 'FINDING' "$work/stdout"
 	tail -n 20 "$work/stdout"
 	echo "--- stderr"
 	grep -a '^vm:' "$work/stderr"
