@@ -143,6 +143,12 @@ static void move(struct lane *l, const struct target *t)
 
 /* ---- splitting ---- */
 
+/* Up to 6.1 split_huge_pages finds a huge page by follow_page(FOLL_DUMP), which gives none for an entry without rights. */
+static bool is_accessible(uintptr_t addr)
+{
+	return access((const char *)addr, F_OK) == 0 || errno != EFAULT;
+}
+
 static enum outcome try_split(struct lane *l, const struct target *t, uint64_t *seen)
 {
 	uint64_t flags = page_word(l, l->ex->looks->kpageflags_fd, t->addr);
@@ -152,7 +158,7 @@ static enum outcome try_split(struct lane *l, const struct target *t, uint64_t *
 	*seen = flags;
 	if (!(flags & KPF_COMPOUND))
 		return DONE;
-	if (flags & (KPF_HUGE | KPF_HWPOISON | KPF_ZERO_PAGE))
+	if ((flags & (KPF_HUGE | KPF_HWPOISON | KPF_ZERO_PAGE)) || !is_accessible(t->addr))
 		return REFUSED;
 	n = snprintf(text, sizeof(text), "%d,0x%lx,0x%lx,0", (int)getpid(), (unsigned long)t->addr,
 		(unsigned long)(t->addr + l->ex->machine->page_size));
