@@ -113,6 +113,16 @@ const char *probe_cachestat(struct probe *p)
 }
 
 /* Of this process, what changes nothing: the peak of its memory. */
+const char *probe_proc_mem(struct probe *p)
+{
+	_cleanup_close_ int mem = path_open("/proc/self/mem", O_RDWR);
+	_cleanup_close_ int maps = path_open("/proc/self/maps", O_RDONLY);
+
+	if (mem < 0 || maps < 0)
+		return probe_no(p, "/proc/PID/mem and maps: %s", strerror(mem < 0 ? -mem : -maps));
+	return NULL;
+}
+
 const char *probe_clear_refs(struct probe *p)
 {
 	_cleanup_close_ int fd = path_open("/proc/self/clear_refs", O_WRONLY);

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "filing.h"
+#include "recover.h"
 #include "report/report.h"
 #include "sys/ledger.h"
 
@@ -48,6 +50,7 @@ static int has_ledger(const char *dir)
 
 static int restore(const char *dir)
 {
+	char store[320];
 	struct ledger *l;
 	size_t undone = 0, more = 0;
 	int r = ledger_open(dir, &l, &undone);
@@ -61,6 +64,9 @@ static int restore(const char *dir)
 			r == -EACCES || r == -EPERM ? " (be root)" : "");
 		return EXIT_USAGE;
 	}
+	filing_dir(NULL, dir, store, sizeof(store));
+	recover_runs(dir, store, NULL,
+		false); /* what that run has recorded is of use only if its kernel died */
 	r = ledger_restore(l, &more);
 	ledger_close(l);
 	printf("%zu change%s undone\n", undone + more, undone + more == 1 ? "" : "s");

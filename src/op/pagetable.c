@@ -309,6 +309,8 @@ const struct op op_numa_stat = {
 	.help = "reads memory statistics: of the cgroup by node, of a node, of the machine",
 	.exercises = "memory_numa_stat_show mem_cgroup_flush_stats node_read_meminfo "
 		     "node_read_vmstat meminfo_proc_show hugetlb_report_meminfo",
+	.needs = {CAP_HAS_PROC_MEM},
+	.nneeds = 1,
 	.weight = 1,
 	.args = stat_args,
 	.run = run_numa_stat,
@@ -361,6 +363,8 @@ const struct op op_peer_maps = {
 	.help = "reads what /proc/PID says of another executor's memory",
 	.exercises = "m_start show_smap smaps_pte_range smaps_hugetlb_range show_numa_map "
 		     "lock_vma_under_rcu mmap_read_lock_killable",
+	.needs = {CAP_HAS_PROC_MEM},
+	.nneeds = 1,
 	.weight = 2,
 	.args = peer_args,
 	.errnos = errnos_peer,

@@ -266,6 +266,8 @@ const struct op op_proc_mem_read = {
 	.name = "proc_mem_read",
 	.help = "reads cells of this or another executor through /proc/PID/mem",
 	.exercises = "mem_rw access_remote_vm get_user_pages_remote follow_page_mask",
+	.needs = {CAP_HAS_PROC_MEM},
+	.nneeds = 1,
 	.weight = 3,
 	.backings = BACKINGS_ALL,
 	.wants = {CAP_HAS_PEER_MEMORY},
@@ -311,6 +313,8 @@ const struct op op_proc_mem_write = {
 		"(FOLL_FORCE)",
 	.exercises = "mem_rw access_remote_vm can_follow_write_pte can_follow_write_pmd do_wp_page "
 		     "do_huge_pmd_wp_page",
+	.needs = {CAP_HAS_PROC_MEM},
+	.nneeds = 1,
 	.weight = 3,
 	.backings = BACKINGS_ALL,
 	.wants = {CAP_HAS_PEER_MEMORY},

@@ -74,6 +74,7 @@
 	X(PEER_MEMORY, peer_memory, "another process's memory (ptrace)")                \
 	X(PTRACE, ptrace, "ptrace of a child")                                          \
 	X(CACHESTAT, cachestat, "cachestat")                                            \
+	X(PROC_MEM, proc_mem, "/proc/PID/mem and maps")                                 \
 	X(CLEAR_REFS, clear_refs, "/proc/PID/clear_refs")                               \
 	X(PAGEMAP_SCAN, pagemap_scan, "PAGEMAP_SCAN of /proc/PID/pagemap")              \
 	X(KPAGEFLAGS, kpageflags, "/proc/kpageflags and kpagecount")                    \
