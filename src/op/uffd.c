@@ -483,7 +483,8 @@ const struct op op_uffd_zeropage = {
 };
 
 static const struct op_errno errnos_continue[] = {
-	{EINVAL, WHEN_ALWAYS}, /* continue: the range lost its registration, or its VMA changed, meanwhile */
+	{EINVAL,
+		WHEN_ALWAYS}, /* continue: the range lost its registration, or its VMA changed, meanwhile */
 	{EFAULT, WHEN_ALWAYS}, /* the object has no page there */
 	{EEXIST, WHEN_ALWAYS},
 	{ENOENT, WHEN_ALWAYS},
