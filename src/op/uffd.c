@@ -483,14 +483,13 @@ const struct op op_uffd_zeropage = {
 };
 
 static const struct op_errno errnos_continue[] = {
-	{EINVAL,
-		WHEN_ALWAYS}, /* continue: the range lost its registration, or its VMA changed, meanwhile */
 	{EFAULT, WHEN_ALWAYS}, /* the object has no page there */
 	{EEXIST, WHEN_ALWAYS},
 	{ENOENT, WHEN_ALWAYS},
 	{EAGAIN, WHEN_ALWAYS},
 	{ENOMEM, WHEN_ALWAYS},
-	{EINVAL, WHEN_UNALIGNED | WHEN_ODD},
+	/* SHORT: shmem_get_folio_gfp(SGP_NOALLOC) beyond the end. */
+	{EINVAL, WHEN_UNALIGNED | WHEN_ODD | WHEN_SHORT},
 	{0, 0},
 };
 
