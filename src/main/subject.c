@@ -24,6 +24,8 @@ void subject_free(struct subject *s)
 	free(s->title);
 	free(s->alt);
 	free(s->oracle);
+	free(s->kernel);
+	free(s->evidence);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -163,6 +165,7 @@ static void take_names(struct subject *s, json_t *j)
 
 	if (s->title || !title)
 		return;
+	s->count = (uint64_t)json_integer_value(json_object_get(j, "count"));
 	s->title = strdup(title);
 	s->oracle = strdup(oracle ? oracle : "");
 	if (json_is_string(alt)) { /* as the store has it */
@@ -212,6 +215,8 @@ static void take_program_file(struct subject *s, const char *path)
 
 static int take_dir(struct subject *s, const char *dir)
 {
+	s->is_finding = true;
+	s->runs = 1;
 	each_file(dir, "finding.json", take_json, s);
 	each_file(dir, "run-*.json", take_json, s);
 	each_file(dir, "program*.txt", take_program_file, s);
@@ -246,7 +251,11 @@ static int take_sight(void *arg, const struct store_sight *x)
 		s->title = strdup(x->title);
 		s->alt = strdup(x->alt);
 		s->oracle = strdup(x->oracle);
+		s->kernel = strdup(x->kernel);
+		s->evidence = strdup(x->evidence);
 	}
+	s->count += x->count;
+	s->runs++;
 	if (*x->program && !s->nprograms)
 		add_program(s, x->run, x->program);
 	if (!s->nprograms && *x->output)
@@ -262,10 +271,12 @@ static int take_from_store(struct subject *s, const char *what, const char *dir)
 	int64_t id;
 	int r;
 
+	s->is_finding = true;
 	if (asprintf(&db, "%s/findings.db", dir) < 0)
 		return -ENOMEM;
 	if (access(db, R_OK) < 0) {
-		log_error("%.300s: No such file or finding (there is no store of findings in %s)",
+		log_error("%.300s: No such file or finding (there is no such file, and no store of "
+			  "findings in %s)",
 			what, dir);
 		return -ENOENT;
 	}

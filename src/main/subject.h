@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is to be replayed or reduced: the programs that may have done it, and what shall come back. */
+/* What is to be replayed, reduced or exported: the programs that may have done it, and what shall come back. */
 #ifndef SUNDER_MAIN_SUBJECT_H
 #define SUNDER_MAIN_SUBJECT_H
 
@@ -16,6 +16,9 @@ struct subject_program {
 struct subject {
 	char *title, *alt,
 		*oracle; /* alt: other titles, a line each, or ""; title NULL: any finding will do */
+	char *kernel, *evidence; /* as the store has them; else NULL */
+	uint64_t count, runs; /* how often it was seen, and in how many runs; 0: not known */
+	bool is_finding; /* and not a bare program */
 	/* Most likely first. More than one: of a finding that no lane made, the last ones of all crews. */
 	struct subject_program program[SUBJECT_MAX_PROGRAMS];
 	unsigned int nprograms;

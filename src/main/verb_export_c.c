@@ -4,9 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <glob.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +15,7 @@
 #include "base/path.h"
 #include "filing.h"
 #include "finding/export.h"
-#include "finding/store.h"
+#include "subject.h"
 #include "sys/ledger.h"
 
 static const char help[] =
@@ -55,19 +53,15 @@ struct request {
 	bool mail;
 };
 
-/* What is known of what is to be exported; all strings owned, NULL where nothing is. */
+/* What is to be exported, and what its directory tells of it; all strings owned, NULL where nothing is. */
 struct source {
-	char *name, *program; /* the program's file and text */
-	char *title, *kernel, *machine, *evidence, *knobs;
-	uint64_t count, runs;
-	bool is_finding;
+	struct subject subject;
+	char *kernel, *machine, *evidence, *knobs;
 };
 
 static void source_free(struct source *s)
 {
-	free(s->name);
-	free(s->program);
-	free(s->title);
+	subject_free(&s->subject);
 	free(s->kernel);
 	free(s->machine);
 	free(s->evidence);
@@ -76,22 +70,17 @@ static void source_free(struct source *s)
 
 /* ---- a finding's files ---- */
 
-static char *read_text(const char *path)
-{
-	_cleanup_fclose_ FILE *f = fopen(path, "re");
-	_cleanup_free_ char *text = f ? calloc(1, TEXT_MAX + 1) : NULL;
-	size_t len = text ? fread(text, 1, TEXT_MAX, f) : 0;
-
-	if (!text || ferror(f) || len == TEXT_MAX || strlen(text) != len)
-		return NULL;
-	return TAKE_PTR(text);
-}
-
 static char *read_in(const char *dir, const char *name)
 {
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = NULL, *text = calloc(1, TEXT_MAX + 1);
+	_cleanup_fclose_ FILE *f = NULL;
+	size_t len;
 
-	return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : read_text(path);
+	if (!text || asprintf(&path, "%s/%s", dir, name) < 0)
+		return NULL;
+	f = fopen(path, "re");
+	len = f ? fread(text, 1, TEXT_MAX, f) : 0;
+	return !f || ferror(f) || len == TEXT_MAX ? NULL : TAKE_PTR(text);
 }
 
 /* The rest of the line that begins with `word` and spaces. */
@@ -120,130 +109,33 @@ static char *section_of(const char *text, const char *from, const char *to)
 	return end ? strndup(at, (size_t)(end - at)) : strdup(at);
 }
 
-static bool take_program(struct source *s, const char *path)
-{
-	s->program = read_text(path);
-	s->name = s->program ? strdup(path) : NULL;
-	return s->program != NULL;
-}
-
-/* The program of the round, or of a finding that no lane made, of the first crew that has one. */
-static int take_program_of(struct source *s, const char *dir)
-{
-	_cleanup_free_ char *pattern = NULL;
-	glob_t g;
-	int r = -ENOENT;
-
-	if (asprintf(&pattern, "%s/program*.txt", dir) < 0)
-		return -ENOMEM;
-	if (glob(pattern, 0, NULL, &g) == 0) {
-		/* program-crew0.txt sorts before program.txt, and program-crew0-1.txt before both */
-		for (size_t i = g.gl_pathc; i-- > 0 && r < 0;)
-			if (take_program(s, g.gl_pathv[i]))
-				r = 0;
-		globfree(&g);
-	}
-	if (r < 0)
-		log_error("%s: a directory, but not one of a finding with its program", dir);
-	return r;
-}
-
-static void take_count(struct source *s, const char *dir)
-{
-	_cleanup_free_ char *path = NULL;
-	json_t *j;
-
-	if (asprintf(&path, "%s/finding.json", dir) < 0)
-		return;
-	j = json_load_file(path, 0, NULL);
-	s->count = (uint64_t)json_integer_value(json_object_get(j, "count"));
-	s->runs = 1;
-	json_decref(j);
-}
-
-static int take_dir(struct source *s, const char *dir)
+/* What the run that found it has written beside the program. */
+static void take_report(struct source *s, const char *dir)
 {
 	_cleanup_free_ char *report = read_in(dir, "report.txt");
 	_cleanup_free_ char *context = read_in(dir, "context.txt");
-	int r = take_program_of(s, dir);
 
-	if (r < 0)
-		return r;
-	s->is_finding = true;
-	take_count(s, dir);
 	s->knobs = section_of(context, "== knobs\n", "\n==");
 	if (!report)
-		return 0;
-	s->title = strndup(report, strcspn(report, "\n"));
+		return;
 	s->kernel = line_of(report, "kernel");
 	s->machine = line_of(report, "machine");
 	s->evidence = section_of(report, "\nEvidence:\n\n", NULL);
-	return 0;
-}
-
-/* ---- the store ---- */
-
-/* The machine's name is nobody's business: only what it is, from the run's own files where they are still there. */
-static int take_sight(void *arg, const struct store_sight *x)
-{
-	struct source *s = arg;
-
-	s->count += x->count;
-	s->runs++;
-	if (s->program || !*x->program)
-		return 0;
-	s->program = strdup(x->program);
-	s->name = strdup("program.txt");
-	s->title = strdup(x->title);
-	s->kernel = strdup(x->kernel);
-	s->evidence = strdup(x->evidence);
-	return 0;
-}
-
-static int take_from_store(struct source *s, const struct request *q)
-{
-	char err[STORE_ERR_MAX], state[256], dir[320];
-	struct store *store;
-	int64_t id;
-	int r = ledger_default_dir(q->state, ".", state, sizeof(state));
-
-	if (r < 0)
-		return r;
-	filing_dir(q->store, state, dir, sizeof(dir));
-	if (access(dir, R_OK) < 0) {
-		log_error("%.300s: no such file, and no findings in %s", q->what, dir);
-		return -ENOENT;
-	}
-	r = store_open(dir, &store, err);
-	if (r < 0) {
-		log_error("%s", err);
-		return r;
-	}
-	r = store_find(store, q->what, &id);
-	if (r == 0)
-		r = store_each_sight(store, id, take_sight, s);
-	store_close(store);
-	if (r == -EEXIST)
-		log_error("%.300s: several findings have that in their title", q->what);
-	else if (r < 0 || !s->program)
-		log_error("%.300s: %s", q->what,
-			r == 0 ? "the store has no program of it" : "no such file or finding");
-	s->is_finding = true;
-	return r < 0 ? r : s->program ? 0 : -ENOENT;
 }
 
 static int take(struct source *s, const struct request *q)
 {
+	char state[256], store[320];
 	struct stat st;
+	int r = ledger_default_dir(q->state, ".", state, sizeof(state));
 
-	if (stat(q->what, &st) < 0)
-		return take_from_store(s, q);
-	if (S_ISDIR(st.st_mode))
-		return take_dir(s, q->what);
-	if (take_program(s, q->what))
-		return 0;
-	log_error("%.300s: cannot be read, or is no text", q->what);
-	return -EINVAL;
+	if (r < 0)
+		return r;
+	filing_dir(q->store, state, store, sizeof(store));
+	r = subject_load(q->what, store, &s->subject);
+	if (r == 0 && stat(q->what, &st) == 0 && S_ISDIR(st.st_mode))
+		take_report(s, q->what);
+	return r;
 }
 
 /* ---- writing ---- */
@@ -264,10 +156,11 @@ static int publish(const char *path, const char *text, size_t len)
 static int write_mail(const struct source *s, const char *path, const char *file)
 {
 	_cleanup_free_ char *text = NULL, *often = NULL;
-	struct export_mail m = {.title = s->title,
-		.kernel = s->kernel,
+	const struct subject *about = &s->subject;
+	struct export_mail m = {.title = about->title,
+		.kernel = s->kernel ? s->kernel : about->kernel,
 		.machine = s->machine,
-		.evidence = s->evidence,
+		.evidence = s->evidence ? s->evidence : about->evidence,
 		.knobs = s->knobs,
 		.file = file};
 	size_t len = 0;
@@ -276,8 +169,9 @@ static int write_mail(const struct source *s, const char *path, const char *file
 
 	if (!f)
 		return -ENOMEM;
-	if (s->count && asprintf(&often, "%" PRIu64 " time%s in %" PRIu64 " run%s", s->count,
-				s->count == 1 ? "" : "s", s->runs, s->runs == 1 ? "" : "s") >= 0)
+	if (about->count && asprintf(&often, "%" PRIu64 " time%s in %" PRIu64 " run%s",
+				    about->count, about->count == 1 ? "" : "s", about->runs,
+				    about->runs == 1 ? "" : "s") >= 0)
 		m.how_often = often;
 	r = export_mail(&m, f);
 	if (fclose(f) != 0)
@@ -285,29 +179,20 @@ static int write_mail(const struct source *s, const char *path, const char *file
 	return r < 0 ? r : publish(path, text, len);
 }
 
+/* Of a finding that no lane made, the program of the last crew when it was noticed. */
 static int write_c(const struct source *s, const char *path, struct export_told *told)
 {
-	_cleanup_free_ struct program *p = calloc(1, sizeof(*p));
+	const struct subject_program *p = &s->subject.program[s->subject.nprograms - 1];
 	_cleanup_free_ char *text = NULL;
-	char err[512] = "";
-	struct plan_around around = {0};
 	struct machine m;
 	size_t len = 0;
 	FILE *f;
-	int r = p ? program_parse(p, s->name, s->program, strlen(s->program), err, sizeof(err))
-		  : -ENOMEM;
+	int r = machine_probe(&m);
 
-	if (r == 0)
-		r = plan_parse_around(s->name, s->program, &around, err, sizeof(err));
-	if (r < 0) {
-		log_error("%s", err[0] ? err : strerror(-r));
-		return r;
-	}
-	r = machine_probe(&m);
 	if (r < 0)
 		return r;
 	f = open_memstream(&text, &len);
-	r = f ? export_c(p, &m, s->title, &around, f, told) : -ENOMEM;
+	r = f ? export_c(p->program, &m, s->subject.title, &p->around, f, told) : -ENOMEM;
 	if (f && fclose(f) != 0)
 		r = -ENOMEM;
 	machine_free(&m);
@@ -344,7 +229,7 @@ static int export_all(const struct source *s, const struct request *q)
 	if (told.left_out)
 		log_warn("not in the C file, because they take more than a system call: %s",
 			told.names);
-	if (r == 0 && s->is_finding && mail)
+	if (r == 0 && s->subject.is_finding && mail)
 		r = write_mail(s, mail, q->file ? q->file : base_of(q->output));
 	return r;
 }
@@ -398,7 +283,7 @@ int verb_export_c(int argc, char **argv)
 	}
 	q.what = argv[optind];
 	r = take(&s, &q);
-	if (r == 0 && q.mail && !s.is_finding) {
+	if (r == 0 && q.mail && !s.subject.is_finding) {
 		log_error("--mail: %.300s is a program, not a finding", q.what);
 		r = -EINVAL;
 	}
