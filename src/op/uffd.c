@@ -40,12 +40,6 @@ static struct uffdio_range range_of(const struct op_span *s)
 	return (struct uffdio_range){s->addr, s->len};
 }
 
-/* Without the right to it, accesses by the kernel to what is registered fail where we would have to be asked. */
-static uint32_t refused_kernel(const struct op_env *e)
-{
-	return uffd_user_only(e) ? EFFECT_BUS : 0;
-}
-
 /* Whatever takes a page of its own way into the range: it comes without the protection that was there. */
 static unsigned int effects_lift(
 	const struct op_env *e, const struct op_call *c, struct effect *eff)
@@ -86,7 +80,7 @@ static unsigned int effects_register(
 {
 	struct op_span s = op_range(e, c);
 
-	eff[0] = op_effect(&s, EFFECT_WP_LIFT | EFFECT_VMA_SPLIT | refused_kernel(e));
+	eff[0] = op_effect(&s, EFFECT_WP_LIFT | EFFECT_VMA_SPLIT);
 	return 1;
 }
 

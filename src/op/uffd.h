@@ -20,9 +20,6 @@ extern const struct gear gear_uffd;
 /* The descriptor that an op's argument names; the plain one where events are not to be had. -1: no gear. */
 int uffd_fd(const struct op_env *e, uint32_t by);
 
-/* True if faults in the kernel do not come to us: its accesses to what is registered fail where a page is missing. */
-bool uffd_user_only(const struct op_env *e);
-
 /* UFFD_ZEROES bytes to copy from. */
 enum { UFFD_ZEROES = 8 << 20 };
 const char *uffd_zero(const struct op_env *e);

@@ -39,7 +39,6 @@ struct late {
 struct uffd {
 	int fd[UFFD_COUNT]; /* the second may be -1 */
 	int stop; /* eventfd: the thread ends */
-	bool user_only;
 	pthread_t thread;
 	const struct slot *slot;
 	unsigned int nslots, proc;
@@ -409,9 +408,11 @@ static const uint64_t wanted = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_MIS
 			       UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_POISON |
 			       UFFD_FEATURE_MOVE;
 
-static int open_fd(uint64_t features, bool *user_only)
+/* All ops have CAP_HAS_UFFD_KERNEL: what the kernel itself misses comes to us too. */
+static int open_fd(uint64_t features)
 {
-	_cleanup_close_ int probe = uffd_new(user_only), fd = uffd_new(user_only);
+	bool user_only;
+	_cleanup_close_ int probe = uffd_new(&user_only), fd = uffd_new(&user_only);
 	uint64_t have;
 	int r;
 
@@ -479,7 +480,6 @@ static int start(struct uffd *u)
 static int open_gear(const struct op_env *e, void **ret)
 {
 	struct uffd *u = calloc(1, sizeof(*u));
-	bool user_only;
 	int r;
 
 	if (!u)
@@ -491,9 +491,8 @@ static int open_gear(const struct op_env *e, void **ret)
 	pthread_mutex_init(&u->work, NULL);
 	for (unsigned int i = 0; i < CHILDREN; i++)
 		u->child[i] = -1;
-	u->fd[UFFD_PLAIN] = open_fd(wanted, &u->user_only);
-	u->fd[UFFD_EVENTS] =
-		caps_missing(CAP_HAS_UFFD_EVENTS) ? -1 : open_fd(wanted | events, &user_only);
+	u->fd[UFFD_PLAIN] = open_fd(wanted);
+	u->fd[UFFD_EVENTS] = caps_missing(CAP_HAS_UFFD_EVENTS) ? -1 : open_fd(wanted | events);
 	u->stop = eventfd(0, EFD_CLOEXEC);
 	u->zero = reserve(zeroes_wanted(u), PROT_READ);
 	if (u->fd[UFFD_PLAIN] < 0)
@@ -589,13 +588,6 @@ int uffd_fd(const struct op_env *e, uint32_t by)
 const char *uffd_zero(const struct op_env *e)
 {
 	return of(e) ? of(e)->zero : NULL;
-}
-
-bool uffd_user_only(const struct op_env *e)
-{
-	const struct uffd *u = of(e);
-
-	return u && u->user_only;
 }
 
 void uffd_set_told(struct op_env *e, unsigned int slot)

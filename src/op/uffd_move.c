@@ -102,9 +102,7 @@ static long run_move(struct op_env *e, const struct op_call *c)
 
 	if (r < 0)
 		return r;
-	effect_now(e, &fx, &s,
-		EFFECT_ZERO | EFFECT_STALE | EFFECT_WP_LIFT | EFFECT_VMA_SPLIT |
-			(uffd_user_only(e) ? EFFECT_BUS : 0));
+	effect_now(e, &fx, &s, EFFECT_ZERO | EFFECT_STALE | EFFECT_WP_LIFT | EFFECT_VMA_SPLIT);
 	r = there_and_back(e, c, &s, spare);
 	effect_done(e, &fx, r == 0);
 	munmap((void *)spare, s.len);
