@@ -638,15 +638,19 @@ char *stall_twin(const struct op_env *e, unsigned int i)
 	return stall_array(e, i) + of(e)->stall_len;
 }
 
+enum { STALL_TRIES = 100 };
+
 int stall_begin(struct op_env *e, unsigned int late, uint32_t ns)
 {
 	struct uffd *u = of(e);
 	char *all = stall_array(e, 0);
-	int r = 0;
+	int r = 0, tries = STALL_TRIES;
 
-	munlock(all, lane_len(u)); /* by mlockall(): nothing could be dropped */
-	if (madvise(all, lane_len(u), MADV_DONTNEED) < 0)
-		return -errno;
+	/* What mlockall() has locked cannot be dropped (EINVAL); another lane's may come between the two. */
+	for (munlock(all, lane_len(u)); madvise(all, lane_len(u), MADV_DONTNEED) < 0;
+		munlock(all, lane_len(u)))
+		if (errno != EINVAL || !--tries)
+			return -errno;
 	for (unsigned int i = 0; i < STALL_ARRAYS && r == 0; i++)
 		r = fill(u->fd[UFFD_PLAIN],
 			(struct range){
