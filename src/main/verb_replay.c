@@ -12,6 +12,7 @@
 #include "attempt.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/median.h"
 #include "base/path.h"
 #include "filing.h"
 #include "plan/number.h"
@@ -200,19 +201,6 @@ static void attempt(
 			break;
 	}
 	r->seconds = used;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double median(double *v, unsigned int n)
-{
-	qsort(v, n, sizeof(*v), by_size);
-	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
 static int conclude(struct tally *t, const struct attempt_result *last)

@@ -8,8 +8,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/median.h"
 
 enum { FLOOR_RESTS = 3 };
 /* Series: lost pages of nodes, stray pages of nodes, their sums, and page tables. */
@@ -23,19 +24,6 @@ void leak_init(struct leak *k, const struct look *base)
 }
 
 /* ---- slopes ---- */
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double median(double *v, unsigned int n)
-{
-	qsort(v, n, sizeof(*v), by_value);
-	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
 
 /* The Theil-Sen estimator: the median of the slopes between all pairs of points. */
 static double theil_sen(const int64_t *v, unsigned int n)
