@@ -266,6 +266,7 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 	l->cells.op = c->op;
 	l->cells.op_index = (uint8_t)index;
 	l->env.migrated = l->env.collapsed = l->env.bytes = 0;
+	l->env.migrated_to = -1;
 	l->env.partial = false;
 	place_begin(l, op, c);
 	if (op->effects) {
@@ -314,8 +315,12 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 			     (l->env.collapsed ? RECORD_COLLAPSED : 0));
 	atomic_store_explicit(&l->ctl->nrecords, index + 1, memory_order_release);
 	count(l, c->op, r < 0 ? (int)-r : 0, stop - rec->start);
-	if (l->env.migrated)
+	if (l->env.migrated) {
 		bump(&l->ctl->migrated, l->env.migrated);
+		if (l->env.migrated_to >= 0)
+			bump(&l->ctl->migrated_to[l->env.migrated_to % MIGRATED_NODES],
+				l->env.migrated);
+	}
 	if (l->env.collapsed)
 		bump(&l->ctl->collapsed, l->env.collapsed);
 	if (__builtin_expect(r < 0, 0))

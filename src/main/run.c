@@ -519,6 +519,9 @@ enum run_exit run_job(const struct run_options *o)
 		log_error("%s/summary.json cannot be written", r.result.output);
 	if (r.result.ncrews && report_learned_file(&r.result) < 0)
 		log_error("%s/learned.json cannot be written", r.result.output);
+	if (r.result.ncrews)
+		report_status_file(
+			&r.result, "ended", plan_part(r.plan, r.turn)->job, r.result.elapsed_s, 0);
 	report_summary(&r.result, o->format, stdout);
 	code = r.result.exit;
 	release(&r);

@@ -33,7 +33,7 @@ struct watch {
 	unsigned int stopping; /* ticks since the crews were asked to stop; 0: not asked */
 	unsigned int kill_wait[PLAN_MAX_CREWS]; /* ticks since a crew was killed */
 	uint64_t log_records;
-	double next_status_s, deadline_s;
+	double next_status_s, next_file_s, deadline_s;
 	struct rest rest;
 	uint64_t slice; /* number of the turn in progress */
 	double slice_end_s;
@@ -318,6 +318,19 @@ static void drain_kmsg(struct watch *w, bool quiet)
 		kmsg_drain(r->kmsg, true, on_finding, r);
 }
 
+static void tell_file(struct watch *w, double now)
+{
+	struct run *r = w->r;
+
+	if (now < w->next_file_s)
+		return;
+	w->next_file_s = now + 1;
+	r->result.splits_now = run_splits();
+	report_status_file(&r->result, w->stopping ? "stopping" : "running",
+		plan_part(r->plan, r->turn)->job, now,
+		w->deadline_s < 1e18 ? (w->deadline_s > now ? w->deadline_s - now : 0) : -1);
+}
+
 static void tick(struct watch *w)
 {
 	struct run *r = w->r;
@@ -343,6 +356,7 @@ static void tick(struct watch *w)
 				kill_crew(w, i);
 	check_turn(w, now);
 	rest_tick(r, &w->rest, now, w->deadline_s, w->stopping || w->changing);
+	tell_file(w, now);
 	if (!r->o->quiet && now >= w->next_status_s) {
 		r->result.splits_now = run_splits();
 		report_status(&r->result, now, w->deadline_s > now ? w->deadline_s - now : 0,

@@ -48,12 +48,14 @@ long moved_judge(struct op_env *e, unsigned long n, int target, long r)
 	for (unsigned long i = 0; i < n; i++) {
 		int status = e->scratch->status[i];
 
-		if (status == target)
+		if (status == target) {
 			e->migrated++;
-		else if (status == STATUS_UNWRITTEN && r == 0)
+			e->migrated_to = target;
+		} else if (status == STATUS_UNWRITTEN && r == 0) {
 			return -ENODATA;
-		else if (status != STATUS_UNWRITTEN && !status_legal(status))
+		} else if (status != STATUS_UNWRITTEN && !status_legal(status)) {
 			return status < 0 ? status : -ERANGE;
+		}
 	}
 	return r;
 }

@@ -19,6 +19,8 @@ static uint64_t add_lane(struct run_totals *t, const struct lane_ctl *l)
 	t->ops += load(&l->ops);
 	t->migrated += load(&l->migrated);
 	t->collapsed += load(&l->collapsed);
+	for (unsigned int i = 0; i < MIGRATED_NODES; i++)
+		t->migrated_to[i] += load(&l->migrated_to[i]);
 	t->touched += load(&l->touched);
 	t->checks += load(&l->checks);
 	t->swept += load(&l->swept);

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Signals to a run."""
 
+import json
 import os
 import signal
 import time
 
-from case import case
+from case import TREE, Skip, case
 from short_run import JOB, start, summary, validate
 
 
@@ -56,3 +57,34 @@ def while_it_runs_the_summary_says_failed(box):
     assert doc["status"] == "FAILED" and doc["exit"] is None
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
+
+
+def status(box):
+    with open(box.path("out/status.json"), encoding="utf-8") as f:
+        return json.load(f)
+
+
+@case
+def status_json_tells_what_the_run_does_and_that_it_ended(box):
+    try:
+        import jsonschema
+    except ImportError:
+        raise Skip("python3-jsonschema is not installed") from None
+    with open(os.path.join(TREE, "docs", "status.schema.json"), encoding="utf-8") as f:
+        schema = jsonschema.Draft7Validator(json.load(f))
+    process = start(box)
+    doc = None
+    while not doc or not doc["totals"]["ops"]:
+        if os.path.exists(box.path("out/status.json")):
+            doc = status(box)
+            schema.validate(doc)
+            assert doc["pid"] == process.pid and doc["state"] == "running", doc
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    doc, end = status(box), summary(box.path("out"))
+    schema.validate(doc)
+    assert doc["state"] == "ended" and doc["seed"] == end["seed"]
+    for name in ("ops", "rounds", "migrated_pages", "split", "collapsed"):
+        assert doc["totals"][name] == end["totals"][name], name
+    assert sum(sum(crew) for crew in doc["lanes"]) == doc["totals"]["ops"]
+    assert sum(doc["migrated_to"].values()) == doc["totals"]["migrated_pages"]

@@ -16,7 +16,7 @@
 #include "mem/scarcity.h"
 #include "plan/plan.h"
 
-enum { STAT_ERRNOS = 8 };
+enum { STAT_ERRNOS = 8, MIGRATED_NODES = 64 /* node ids beyond fold */ };
 
 /* What became of one op's calls on one lane. Written by the lane, read by the supervisor at any time. */
 struct op_stat {
@@ -55,6 +55,7 @@ struct lane_ctl {
 	_Atomic uint32_t calls[SLOT_MAX + 1];
 	_Atomic uint64_t round;
 	_Atomic uint64_t ops, migrated, collapsed, touched, checks, zeros, segv, bus, swept;
+	_Atomic uint64_t migrated_to[MIGRATED_NODES]; /* by node, where the op tells it */
 	_Atomic uint64_t skew_ns; /* released that much after its own deadline, sum */
 	_Atomic uint64_t late; /* the same of the last round, in ticks; LANE_ABSENT: it had no op */
 	_Atomic uint32_t meets; /* bit mask of those in the program of the round to come */

@@ -149,6 +149,7 @@ struct op_env {
 	uint32_t fail_nth;
 	/* What the op tells besides its result; exec clears them before each call. */
 	uint64_t migrated, collapsed, bytes;
+	int migrated_to; /* the node that migrated pages are on now; -1: not known */
 	bool partial; /* it may have succeeded with a part of the range only: nothing need be zero after it */
 };
 

@@ -65,6 +65,7 @@ struct run_result {
 struct run_totals {
 	uint64_t ops, rounds, migrated, split, collapsed, touched, checks, swept, zeros, segv, bus;
 	uint64_t ops_seen, ops_overlapped, evidence_lost;
+	uint64_t migrated_to[MIGRATED_NODES];
 	double skew_ns; /* mean per lane and round */
 	uint64_t met_rounds, meets, meets_missed;
 	/* Between the first and the last lane that starts at a round's release, or at a meet. */
@@ -116,6 +117,13 @@ int report_summary_file(const struct run_result *r);
 
 /* DIR/learned.json, for runs to come. 0 or -errno. */
 int report_learned_file(const struct run_result *r);
+
+/*
+ * DIR/status.json by rename, as docs/status.schema.json describes it: what the run is doing, for whoever watches. state: "running",
+ * "stopping" or "ended"; turn: the job whose turn it is. Not synced: after a crash it may be old. 0 or -errno.
+ */
+int report_status_file(const struct run_result *r, const char *state, const char *turn,
+	double elapsed_s, double left_s);
 
 /* The end of a run on stdout in the chosen format. */
 void report_summary(const struct run_result *r, enum report_format format, FILE *out);
