@@ -326,6 +326,8 @@ static struct counters_options counters_of(struct run *r)
 	for (unsigned int i = 0; i < plan_nparts(r->plan); i++) {
 		const struct plan *p = plan_part(r->plan, i);
 
+		for (unsigned int s = 0; s < p->nslots; s++)
+			o.private_hugetlb |= p->slot[s].backing == BACKING_HUGETLB_PRIVATE;
 		for (unsigned int c = 0; c < p->ncrews; c++)
 			for (unsigned int l = 0; l < p->crew[c].nlanes; l++) {
 				const struct plan_lane *lane = &p->crew[c].lane[l];

@@ -7,7 +7,9 @@
  * Facts of mm/hugetlb.c: reservations are taken out of free pages (gather_surplus_pages()), so there are never more than pages of
  * the pool and those that may still be had as surplus. Migration to a node without free pages takes a temporary page and gives
  * the old one back to the buddy allocator (move_hugetlb_state()): nodes' pools may change so, their sum does not, but for
- * the pages that are on their way.
+ * the pages that are on their way. Since 6.10 __unmap_hugepage_range() gives the reservation of a private page back to its mapping
+ * at once, and to the pool when the page is freed: while somebody has a reference to it, a new fault or the end of the mapping takes it
+ * a second time, and HugePages_Rsvd is below 0 until the reference is gone (docs/found.md).
  */
 #include "judge.h"
 
@@ -35,6 +37,7 @@ void accounting_init(
 	*a = (struct accounting){.machine = o->machine,
 		.pools_change = o->pools_change,
 		.poisons = o->poisons,
+		.private_hugetlb = o->private_hugetlb,
 		.lanes = o->lanes,
 		.base = *base};
 	for (unsigned int i = 0; i < base->r.npools; i++) {
@@ -98,10 +101,11 @@ static const char *impossible(
 {
 	const struct pool_reading *b = &a->base.r.pool[i];
 	int64_t most = (int64_t)(2 * a->machine->mem_total / p->size) + 1024;
+	int64_t least = a->private_hugetlb ? -p->value[POOL_NR] : 0;
 
 	if (!p->known)
 		return NULL;
-	if (p->value[POOL_RESV] < 0 || p->value[POOL_RESV] > most)
+	if (p->value[POOL_RESV] < least || p->value[POOL_RESV] > most)
 		return "impossible HugePages_Rsvd";
 	if (p->value[POOL_FREE] < 0 || p->value[POOL_FREE] > p->value[POOL_NR])
 		return "impossible HugePages_Free";

@@ -31,7 +31,7 @@ struct pool_history {
 
 struct accounting {
 	const struct machine *machine;
-	bool pools_change, poisons;
+	bool pools_change, poisons, private_hugetlb;
 	unsigned int lanes;
 	struct look base;
 	struct pool_history pool[MACHINE_MAX_HSTATES];

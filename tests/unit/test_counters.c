@@ -191,6 +191,23 @@ static void a_reservation_below_zero_is_impossible(void **state)
 	expect(1, "accounting: hugetlb reservations are given back twice (2048 kB)");
 }
 
+static void private_pages_may_take_reservations_below_zero_until_they_are_free(void **state)
+{
+	(void)state;
+	start(false);
+	a.private_hugetlb = true;
+	pool(16, 16, -16, 0, 0);
+	accounting_tick(&a, false, &told);
+	expect(0, NULL);
+	pool(16, 16, -17, 0, 0);
+	accounting_tick(&a, false, &told);
+	expect(1, "accounting: impossible HugePages_Rsvd (2048 kB)");
+	pool(16, 16, -1, 0, 0);
+	rest(false);
+	rest(false);
+	expect(1, "accounting: hugetlb reservations are given back twice (2048 kB)");
+}
+
 static void values_that_cannot_be_are_told_at_any_time(void **state)
 {
 	(void)state;
@@ -623,6 +640,7 @@ int main(void)
 		TEST(what_is_back_at_the_next_rest_was_late),
 		TEST(pages_that_do_not_come_back_are_told_at_the_end),
 		TEST(a_reservation_below_zero_is_impossible),
+		TEST(private_pages_may_take_reservations_below_zero_until_they_are_free),
 		TEST(values_that_cannot_be_are_told_at_any_time),
 		TEST(more_surplus_than_may_be_is_told_unless_the_pool_was_resized),
 		TEST(nodes_must_add_up),

@@ -17,6 +17,7 @@ struct counters_options {
 	const struct machine *machine;
 	bool pools_change; /* ops of this run resize hugetlb pools */
 	bool poisons; /* ops of this run poison pages */
+	bool private_hugetlb; /* slots of this run are private hugetlb memory */
 	unsigned int lanes; /* of all crews */
 	/* Called at the start of each close look, in its process; may be NULL. */
 	void (*prepare)(void *arg);
