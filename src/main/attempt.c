@@ -16,9 +16,9 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "klog/klog.h"
+#include "place.h"
 #include "report/report.h"
 #include "run.h"
-#include "vm_script.h"
 
 /* Seconds that a guest and a run take beyond the program's own; how long a child that does not end is waited for. */
 enum {
@@ -371,8 +371,7 @@ static void fail(struct attempt_result *r, const char *what, int error)
 static void run_once(const struct attempt_options *o, const struct subject *s, const char *text,
 	double seconds, struct attempt_result *r)
 {
-	_cleanup_free_ char *self = realpath("/proc/self/exe", NULL),
-			    *script = o->vm ? vm_script(self) : NULL;
+	_cleanup_free_ char *self = place_self(), *script = o->vm ? place_script("vm") : NULL;
 	char number[2][32], file[640];
 	struct words w = {0};
 	struct paths p;

@@ -36,8 +36,7 @@ static void usage(FILE *out)
 		out);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].help);
-	fputs("\n'sunder VERB --help' says more. For a start: sunder run workloads/quick.job\n",
-		out);
+	fputs("\n'sunder VERB --help' says more. For a start: sunder run quick.job\n", out);
 }
 
 static int unknown(const char *word)

@@ -7,21 +7,43 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "health.h"
+#include "plan/suggest.h"
 #include "report/report.h"
+#include "sys/ledger.h"
 
 static const char help[] =
 	"usage: sunder caps [options]\n"
 	"Lists what this kernel, machine and user can do, and for what is missing, why.\n"
 	"\n"
-	"      --json     as JSON\n"
-	"      --tmp DIR  where a disk filesystem is looked for (/var/tmp)\n"
-	"  -h, --help\n";
+	"      --json                  as JSON\n"
+	"      --health                one line, for a scheduler's health check: whether this "
+	"machine should get the\n"
+	"                              next job\n"
+	"      --need NAME[,NAME...]   with --health: not without these (repeatable)\n"
+	"      --state DIR             with --health: where runs keep their state "
+	"(/var/lib/sunder)\n"
+	"      --tmp DIR               where a disk filesystem is looked for (/var/tmp)\n"
+	"  -h, --help\n"
+	"\n"
+	"exit: 0 done; --health: healthy, 1 --health: not, 2 usage or error\n";
 
-enum { OPT_JSON = 256, OPT_TMP };
+enum { OPT_JSON = 256, OPT_TMP, OPT_HEALTH, OPT_NEED, OPT_STATE };
+
+struct request {
+	enum { AS_TEXT, AS_JSON, AS_HEALTH } as;
+	const char *tmp, *state;
+	enum cap needs[CAPS_COUNT];
+	size_t nneeds;
+};
 
 static const struct option options[] = {
 	{"json", no_argument, NULL, OPT_JSON},
+	{"health", no_argument, NULL, OPT_HEALTH},
+	{"need", required_argument, NULL, OPT_NEED},
+	{"state", required_argument, NULL, OPT_STATE},
 	{"tmp", required_argument, NULL, OPT_TMP},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -87,27 +109,98 @@ static int print_json(const struct machine *m)
 	return r < 0 ? EXIT_USAGE : EXIT_CLEAN;
 }
 
+static int print_health(const struct machine *m, const struct request *q)
+{
+	char text[512], state[256];
+	int r = ledger_default_dir(q->state, "", state, sizeof(state));
+
+	if (r < 0) {
+		log_error("--state: %s", strerror(-r));
+		return EXIT_USAGE;
+	}
+	/* A user who cannot write there may look there. */
+	r = health_check(
+		m, q->needs, q->nneeds, state[0] ? state : "/var/lib/sunder", text, sizeof(text));
+	printf("%s: %s\n", r ? "not healthy" : "healthy", text);
+	return r ? EXIT_FINDING : EXIT_CLEAN;
+}
+
+static int add_need(struct request *q, const char *name)
+{
+	char hint[SUGGEST_TEXT_MAX];
+	struct suggest s;
+
+	suggest_start(&s, name);
+	for (int i = 0; i < CAPS_COUNT; i++) {
+		if (strcmp(name, caps_name((enum cap)i)) == 0) {
+			if (q->nneeds < ARRAY_SIZE(q->needs))
+				q->needs[q->nneeds++] = (enum cap)i;
+			return 0;
+		}
+		suggest_try(&s, caps_name((enum cap)i));
+	}
+	log_error("--need: there is no capability \"%s\"%s (see 'sunder caps')", name,
+		suggest_text(&s, hint));
+	return -EINVAL;
+}
+
+static int add_needs(struct request *q, const char *list)
+{
+	char name[64];
+	int r = 0;
+
+	while (r == 0 && *list) {
+		size_t n = strcspn(list, ",");
+
+		snprintf(name, sizeof(name), "%.*s", (int)n, list);
+		r = add_need(q, name);
+		list += n + (list[n] == ',');
+	}
+	return r;
+}
+
+static int parse_option(struct request *q, int opt, const char *arg)
+{
+	switch (opt) {
+	case OPT_JSON:
+		q->as = AS_JSON;
+		return 0;
+	case OPT_HEALTH:
+		q->as = AS_HEALTH;
+		return 0;
+	case OPT_NEED:
+		return add_needs(q, arg);
+	case OPT_STATE:
+		q->state = arg;
+		return 0;
+	case OPT_TMP:
+		q->tmp = arg;
+		return 0;
+	default:
+		return -EINVAL; /* getopt has said it */
+	}
+}
+
+static int print(const struct machine *m, const struct request *q)
+{
+	if (q->as == AS_HEALTH)
+		return print_health(m, q);
+	return q->as == AS_JSON ? print_json(m) : print_text(m);
+}
+
 int verb_caps(int argc, char **argv)
 {
-	const char *tmp = "/var/tmp";
-	bool json = false;
+	struct request q = {.tmp = "/var/tmp"};
 	struct machine m;
 	int opt, r;
 
 	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (opt) {
-		case 'h':
+		if (opt == 'h') {
 			fputs(help, stdout);
 			return EXIT_CLEAN;
-		case OPT_JSON:
-			json = true;
-			break;
-		case OPT_TMP:
-			tmp = optarg;
-			break;
-		default:
-			return EXIT_USAGE;
 		}
+		if (parse_option(&q, opt, optarg) < 0)
+			return EXIT_USAGE;
 	}
 	if (optind != argc) {
 		log_error("caps takes no \"%s\" (see 'sunder caps --help')", argv[optind]);
@@ -119,8 +212,8 @@ int verb_caps(int argc, char **argv)
 			strerror(-r));
 		return EXIT_USAGE;
 	}
-	caps_setup(&m, tmp);
-	r = json ? print_json(&m) : print_text(&m);
+	caps_setup(&m, q.tmp);
+	r = print(&m, &q);
 	machine_free(&m);
 	return r;
 }

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "plan/number.h"
+#include "place.h"
 #include "run.h"
 
 static const char help[] =
@@ -85,6 +87,7 @@ static int print_plan(const struct plan *p)
 
 static int check(const char *job, const struct plan_options *o)
 {
+	_cleanup_free_ char *path = place_job(job);
 	struct machine m;
 	struct plan *p;
 	char err[1024] = "";
@@ -96,7 +99,7 @@ static int check(const char *job, const struct plan_options *o)
 		return EXIT_USAGE;
 	}
 	caps_setup(&m, o->tmp_dir);
-	r = plan_load(job, &m, o, &p, err, sizeof(err));
+	r = plan_load(path ? path : job, &m, o, &p, err, sizeof(err));
 	if (r == 0) {
 		r = print_plan(p);
 		plan_free(p);

@@ -122,9 +122,12 @@ static void usage(FILE *f)
 {
 	fputs("usage: sunder klog [--json] [--text] [FILE|-]\n"
 	      "Finds the kernel's reports in a console log, dmesg, journal or /dev/kmsg text.\n"
-	      "  --json   one JSON object per report\n"
-	      "  --text   print each report's lines as well\n"
-	      "Exit status: 0 no report, 1 reports found, 2 usage error or unreadable input.\n",
+	      "\n"
+	      "      --json  one JSON object per report\n"
+	      "      --text  print each report's lines as well\n"
+	      "  -h, --help\n"
+	      "\n"
+	      "exit: 0 no report, 1 reports found, 2 usage error or unreadable input\n",
 		f);
 }
 

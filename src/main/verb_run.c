@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "main.h"
+#include "place.h"
 #include "run.h"
 
 #include <errno.h>
@@ -8,12 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "plan/number.h"
 
 static const char help[] =
 	"usage: sunder run [options] JOB...\n"
-	"Runs jobs on this machine's kernel, one after the other, and judges it.\n"
+	"Runs jobs on this machine's kernel, one after the other, and judges it. A JOB that is not "
+	"a "
+	"file here is one\n"
+	"of those that come with sunder: quick.job, overnight.job, ...\n"
 	"\n"
 	"  -t, --timeout TIME         how long each job runs (30s, 10m, 12h); the job's own "
 	"otherwise\n"
@@ -21,7 +26,7 @@ static const char help[] =
 	"  -o, --output DIR           where summary.json and findings go; must be new or empty\n"
 	"                             (several jobs: a directory each below it)\n"
 	"      --format FORMAT        summary on stdout: text, json or ktap\n"
-	"      --status-interval TIME between status lines (1s on a terminal, 10s elsewhere)\n"
+	"      --status-interval TIME  between status lines (1s on a terminal, 10s elsewhere)\n"
 	"      --allow CLASS[,CLASS]  also run ops of these hazard classes: disruptive, "
 	"destructive\n"
 	"      --inject NAME          plant what an oracle looks for: the run must then fail\n"
@@ -172,10 +177,11 @@ static enum run_exit run_each(struct run_options *o, char **jobs, int n)
 	char output[512];
 
 	for (int i = 0; i < n; i++) {
+		_cleanup_free_ char *job = place_job(jobs[i]);
 		const char *base = strrchr(jobs[i], '/');
 
 		base = base ? base + 1 : jobs[i];
-		o->job = jobs[i];
+		o->job = job ? job : jobs[i];
 		if (top && n > 1) {
 			snprintf(output, sizeof(output), "%s/%d-%.*s", top, i + 1,
 				(int)strcspn(base, "."), base);
@@ -208,7 +214,7 @@ int verb_run(int argc, char **argv)
 			return EXIT_USAGE;
 	}
 	if (optind == argc) {
-		usage("run", "which job? For a start: workloads/quick.job");
+		usage("run", "which job? For a start: quick.job");
 		return EXIT_USAGE;
 	}
 	return (int)run_each(&o, argv + optind, argc - optind);

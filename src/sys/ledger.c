@@ -193,6 +193,27 @@ static void ledger_free(struct ledger *l)
 	free(l);
 }
 
+int ledger_left(const char *dir)
+{
+	_cleanup_free_ char *file = NULL;
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (asprintf(&file, "%s/ledger", dir) < 0) {
+		file = NULL;
+		return -ENOMEM;
+	}
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? 0 : -errno;
+	/* With the lock, so that what an owner was about to undo is undone. */
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_size > 0;
+}
+
 int ledger_open(const char *dir, struct ledger **ret, size_t *ret_undone)
 {
 	struct ledger *l;

@@ -23,6 +23,12 @@ struct ledger;
 int ledger_default_dir(const char *state_opt, const char *output_dir, char *buf, size_t size);
 
 /*
+ * 1: DIR/ledger has changes that nobody is there to undo (a run was killed, and its guard too); 0: none, or their owner,
+ * a guard or a restore is at work. -errno: it cannot be told. Changes nothing.
+ */
+int ledger_left(const char *dir);
+
+/*
  * Opens DIR/ledger (DIR is made if missing) and locks it. Left-over entries of an owner that is
  * gone are undone first (*ret_undone of them); what cannot be undone is told on stderr and stays
  * recorded. A ledger with records that do not verify is kept as DIR/ledger.corrupt.N and told;
