@@ -135,10 +135,8 @@ static void judge_errno(struct lane *l, const struct op *op, const struct op_cal
 	evidence_push(&l->ctl->ring, &e);
 }
 
-static void count(struct lane *l, unsigned int number, int err, uint64_t ticks)
+static void count_in(struct op_stat *s, int err, uint64_t ticks)
 {
-	struct op_stat *s = &l->ctl->stat[number];
-
 	bump(&s->ticks, ticks);
 	if (!err) {
 		bump(&s->ok, 1);
@@ -154,6 +152,14 @@ static void count(struct lane *l, unsigned int number, int err, uint64_t ticks)
 		bump(&s->count[i], 1);
 		return;
 	}
+}
+
+/* slot: SLOT_MAX: of none. */
+static void count(struct lane *l, unsigned int op, unsigned int slot, int err, uint64_t ticks)
+{
+	count_in(&l->ctl->stat[op], err, ticks);
+	if (slot < SLOT_MAX)
+		count_in(&l->ctl->by_backing[op][l->env.slot[slot].spec.backing], err, ticks);
 }
 
 /* Protects a whole view behind the model's back and touches it. False: no view is whole at the moment. */
@@ -314,7 +320,7 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 	rec->did = (uint8_t)((l->env.migrated ? RECORD_MIGRATED : 0) |
 			     (l->env.collapsed ? RECORD_COLLAPSED : 0));
 	atomic_store_explicit(&l->ctl->nrecords, index + 1, memory_order_release);
-	count(l, c->op, r < 0 ? (int)-r : 0, stop - rec->start);
+	count(l, c->op, slot, r < 0 ? (int)-r : 0, stop - rec->start);
 	if (l->env.migrated) {
 		bump(&l->ctl->migrated, l->env.migrated);
 		if (l->env.migrated_to >= 0)

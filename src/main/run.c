@@ -50,6 +50,8 @@ void run_finding(struct run *r, struct finding *f)
 	}
 	r->result.exit = exit_worse(r->result.exit, code);
 	g = report_finding(&r->result, f, run_now_s() - r->start_s);
+	if (g && r->result.ngroups > known)
+		series_event(r->series, g->first_s, "finding", g->first.title);
 	if (g && r->result.ngroups > known && !r->inject[0])
 		filing_add(r, g); /* what was planted is no finding of this machine */
 }
@@ -415,6 +417,18 @@ static void block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+static void start_series(struct run *r)
+{
+	int e = series_open(r->result.output, &r->machine, SERIES_BYTES, &r->series);
+
+	if (e < 0)
+		log_warn("%s/series.csv: %s: a report of this run has no timeline",
+			r->result.output, strerror(-e));
+	if (r->plan->nturns)
+		series_event(
+			r->series, 0, "turn", plan_part(r->plan, plan_turn_of(r->plan, 0))->job);
+}
+
 static enum run_exit drive(struct run *r)
 {
 	bool changed = false;
@@ -441,12 +455,16 @@ static enum run_exit drive(struct run *r)
 	r->started = time(NULL);
 	filing_start(r);
 	r->result.splits_before = r->result.splits_now = run_splits();
+	start_series(r);
 	e = make_crews(r);
 	if (e == 0) {
 		inject_start(r);
 		e = supervise(r);
 	}
 	r->result.splits_now = run_splits();
+	series_sample(r->series, &r->result, run_now_s() - r->start_s);
+	series_close(r->series);
+	r->series = NULL;
 	end_crews(r);
 	flight_end(r->flight);
 	close_counters(r);

@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "report/report.h"
+#include "report/series.h"
 
 enum { RUN_MAX_INJECTS = 8 };
 
@@ -52,6 +53,7 @@ struct run {
 	struct ledger *ledger;
 	struct kmsg *kmsg;
 	struct flight *flight; /* the recorder; NULL: the crews run unrecorded */
+	struct series *series; /* NULL: it cannot be written */
 	struct counters *counters; /* NULL: none of their judges is at work */
 	char state[256];
 	struct slot_places places;

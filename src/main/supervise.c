@@ -53,6 +53,8 @@ static void start_stop(struct watch *w)
 	if (w->stopping)
 		return;
 	w->stopping = 1;
+	series_event(w->r->series, run_now_s() - w->r->start_s, "stop",
+		w->r->result.interrupted ? "asked by a signal" : "its time is over");
 	for (unsigned int i = 0; i < w->r->result.ncrews; i++)
 		crew_stop(w->r->crew[i]);
 }
@@ -186,6 +188,7 @@ static void restart(struct watch *w, unsigned int i)
 	r->killed[i] = false;
 	w->kill_wait[i] = 0;
 	r->result.crew_restarts++;
+	series_event(r->series, run_now_s() - r->start_s, "restart", "a crew begins anew");
 	if (crew_start(r->crew[i], atomic_load(&ctl->round) + 1) < 0)
 		r->abandoned[i] = true;
 }
@@ -251,6 +254,7 @@ static void next_turn(struct watch *w)
 		w->kill_wait[i] = 0;
 	r->turn = plan_turn_of(r->plan, ++w->slice);
 	w->slice_end_s = run_now_s() - r->start_s + (double)r->plan->slice_ns / 1e9;
+	series_event(r->series, run_now_s() - r->start_s, "turn", plan_part(r->plan, r->turn)->job);
 	e = run_start_turn(r);
 	if (e < 0)
 		log_error("turn of %s: %s", plan_part(r->plan, r->turn)->job, strerror(-e));
@@ -318,14 +322,15 @@ static void drain_kmsg(struct watch *w, bool quiet)
 		kmsg_drain(r->kmsg, true, on_finding, r);
 }
 
-static void tell_file(struct watch *w, double now)
+static void tell_files(struct watch *w, double now)
 {
 	struct run *r = w->r;
 
 	if (now < w->next_file_s)
 		return;
-	w->next_file_s = now + 1;
+	w->next_file_s = (double)(uint64_t)now + 1;
 	r->result.splits_now = run_splits();
+	series_sample(r->series, &r->result, now);
 	report_status_file(&r->result, w->stopping ? "stopping" : "running",
 		plan_part(r->plan, r->turn)->job, now,
 		w->deadline_s < 1e18 ? (w->deadline_s > now ? w->deadline_s - now : 0) : -1);
@@ -356,9 +361,8 @@ static void tick(struct watch *w)
 				kill_crew(w, i);
 	check_turn(w, now);
 	rest_tick(r, &w->rest, now, w->deadline_s, w->stopping || w->changing);
-	tell_file(w, now);
+	tell_files(w, now);
 	if (!r->o->quiet && now >= w->next_status_s) {
-		r->result.splits_now = run_splits();
 		report_status(&r->result, now, w->deadline_s > now ? w->deadline_s - now : 0,
 			isatty(STDERR_FILENO), stderr);
 		w->next_status_s = now + r->o->status_interval_s;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 
@@ -42,9 +43,10 @@ static json_t *kernel_json(const struct run_result *r)
 
 	if (uname(&u) < 0)
 		memset(&u, 0, sizeof(u));
-	return json_pack("{s:o, s:o, s:o, s:o}", "release", json_text(u.release), "version",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "release", json_text(u.release), "version",
 		json_text(u.version), "arch", json_text(u.machine), "cmdline",
-		json_text(r->kernel_cmdline));
+		json_text(r->kernel_cmdline), "boot_id",
+		json_text(r->machine ? r->machine->boot_id : ""));
 }
 
 static json_t *nodes_json(const struct machine *m)
@@ -130,6 +132,21 @@ static json_t *errors_json(const struct op_totals *t)
 	return o;
 }
 
+static json_t *backings_json(const struct run_result *r, unsigned int op)
+{
+	json_t *o = json_object();
+
+	for (int b = 0; b < BACKING_COUNT; b++) {
+		struct op_totals t = op_backing_totals(r, op, (enum backing)b);
+
+		if (t.ok || t.failed)
+			json_object_set_new(o, backing_name((enum backing)b),
+				json_pack("{s:o, s:o, s:o}", "ok", count(t.ok), "failed",
+					count(t.failed), "errors", errors_json(&t)));
+	}
+	return o;
+}
+
 static json_t *ops_json(const struct run_result *r)
 {
 	json_t *a = json_array();
@@ -139,10 +156,10 @@ static json_t *ops_json(const struct run_result *r)
 
 		if (op_get(i) && (t.ok || t.failed))
 			json_array_append_new(
-				a, json_pack("{s:s, s:i, s:o, s:o, s:o, s:o}", "op",
+				a, json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "op",
 					   op_get(i)->name, "number", (int)i, "ok", count(t.ok),
 					   "failed", count(t.failed), "ns", count(t.ns), "errors",
-					   errors_json(&t)));
+					   errors_json(&t), "backings", backings_json(r, i)));
 	}
 	return a;
 }
@@ -268,13 +285,23 @@ static json_t *injected_json(const struct run_result *r)
 
 /* ---- the document ---- */
 
+/* Who wrote it: while that process lives, a run that says FAILED goes on. */
+static json_t *host_json(void)
+{
+	struct utsname u;
+
+	return json_text(uname(&u) < 0 ? "" : u.nodename);
+}
+
 static int add_run(json_t *doc, const struct run_result *r)
 {
 	struct run_totals t = run_totals(r);
 	json_t *times = json_pack(
 		"{s:o, s:o}", "started", json_text(r->started), "elapsed_s", number(r->elapsed_s));
 
-	return json_object_set_new(doc, "times", times) ||
+	return json_object_set_new(doc, "host", host_json()) ||
+	       json_object_set_new(doc, "pid", json_integer(getpid())) ||
+	       json_object_set_new(doc, "times", times) ||
 	       json_object_set_new(doc, "totals", totals_json(r, &t)) ||
 	       json_object_set_new(doc, "rates", rates_json(r, &t)) ||
 	       json_object_set_new(doc, "timing", timing_json(&t)) ||

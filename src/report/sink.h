@@ -7,7 +7,7 @@
 
 #include "report/report.h"
 
-enum { AMOUNT_MAX = 32, VERDICT_MAX = 256, TOP_PAIRS = 50 };
+enum { AMOUNT_MAX = 32, VERDICT_MAX = 256, TOP_PAIRS = 200 };
 
 /* "FAILED" until finished, then OK, FINDINGS, LOST, ERROR, NO_RESOURCES or NOTHING_RAN. */
 const char *status_word(const struct run_result *r);

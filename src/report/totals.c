@@ -103,6 +103,22 @@ struct op_totals op_totals(const struct run_result *r, unsigned int op)
 	return t;
 }
 
+struct op_totals op_backing_totals(const struct run_result *r, unsigned int op, enum backing b)
+{
+	struct op_totals t = {0};
+	uint64_t ticks = 0;
+
+	for (unsigned int i = 0; r->crew && i < r->ncrews; i++)
+		for (unsigned int l = 0; l < r->crew[i]->ctl->nlanes; l++) {
+			const struct lane_ctl *lane = &r->crew[i]->ctl->lane[l];
+
+			if (load(&lane->stat[op].ok) || load(&lane->stat[op].failed))
+				ticks += add_stat(&t, &lane->by_backing[op][b]);
+		}
+	t.ns = clock_to_ns(ticks);
+	return t;
+}
+
 static struct op_pair sum_pair(const struct run_result *r, unsigned int a, unsigned int b)
 {
 	struct op_pair sum = {.a = a, .b = b};

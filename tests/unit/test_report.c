@@ -257,6 +257,34 @@ static void errors_of_an_op_are_summed_over_lanes(void **state)
 	json_decref(doc);
 }
 
+static void calls_are_counted_by_the_backing_of_their_slot(void **state)
+{
+	struct fixture *f = *state;
+	struct lane_ctl *lane = f->crew.ctl->lane;
+	unsigned int touch = (unsigned int)op_find("touch");
+	json_t *doc, *backings, *anon;
+
+	for (unsigned int l = 0; l < LANES; l++) {
+		lane[l].stat[touch].ok = 5;
+		lane[l].by_backing[touch][BACKING_ANON].ok = 3;
+		lane[l].by_backing[touch][BACKING_ANON].failed = 1;
+		lane[l].by_backing[touch][BACKING_ANON].err[0] = EINTR;
+		lane[l].by_backing[touch][BACKING_ANON].count[0] = 1;
+		lane[l].by_backing[touch][BACKING_MEMFD].ok = 2;
+	}
+	doc = json_summary(&f->r);
+	backings = json_object_get(json_array_get(json_object_get(doc, "ops"), 0), "backings");
+	assert_int_equal(json_object_size(backings), 2);
+	anon = json_object_get(backings, "anon");
+	assert_int_equal(json_integer_value(json_object_get(anon, "ok")), 6);
+	assert_int_equal(json_integer_value(json_object_get(anon, "failed")), 2);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(anon, "errors"), "EINTR")), 2);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(backings, "memfd"), "ok")), 4);
+	json_decref(doc);
+}
+
 static void see_pair(struct crew_ctl *ctl, unsigned int a, unsigned int b, uint32_t count)
 {
 	ctl->pair[a][b].count = count;
@@ -272,15 +300,15 @@ static void the_most_frequent_pairs_come_first(void **state)
 	uint64_t distinct;
 	unsigned int n;
 
-	for (unsigned int a = 0; a < 12; a++)
-		for (unsigned int b = a; b < 12; b++)
+	for (unsigned int a = 0; a < 24; a++)
+		for (unsigned int b = a; b < 24; b++)
 			see_pair(f->crew.ctl, a, b, a * 100 + b + 1);
 	n = top_pairs(&f->r, top, &distinct);
-	assert_int_equal(distinct, 12 * 13 / 2);
+	assert_int_equal(distinct, 24 * 25 / 2);
 	assert_int_equal(n, TOP_PAIRS);
-	assert_int_equal(top[0].count, 11 * 100 + 11 + 1);
-	assert_int_equal(top[0].rounds, (11 * 100 + 11 + 1) / 2);
-	assert_int_equal(top[0].phase[1][7], 11 * 100 + 11 + 1);
+	assert_int_equal(top[0].count, 23 * 100 + 23 + 1);
+	assert_int_equal(top[0].rounds, (23 * 100 + 23 + 1) / 2);
+	assert_int_equal(top[0].phase[1][7], 23 * 100 + 23 + 1);
 	for (unsigned int i = 1; i < n; i++)
 		assert_true(top[i].count < top[i - 1].count);
 }
@@ -584,6 +612,7 @@ int main(void)
 		T(an_oracle_that_saw_no_round_is_not_ok),
 		T(a_skip_does_not_hide_a_finding),
 		T(errors_of_an_op_are_summed_over_lanes),
+		T(calls_are_counted_by_the_backing_of_their_slot),
 		T(the_most_frequent_pairs_come_first),
 		T(rates_of_a_run_of_no_time_are_numbers),
 		T(amounts_read_as_people_write_them),

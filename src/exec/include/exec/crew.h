@@ -63,6 +63,8 @@ struct lane_ctl {
 	_Atomic uint32_t nrecords;
 	struct op_stat stat[OP_NUMBERS];
 	struct evidence_ring ring;
+	/* The same of calls that had a slot. Where stat[] has none of an op, its memory stays untouched. */
+	struct op_stat by_backing[OP_NUMBERS][BACKING_COUNT];
 } __attribute__((aligned(64)));
 
 #define LANE_ABSENT UINT64_MAX

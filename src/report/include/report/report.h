@@ -83,6 +83,8 @@ struct op_totals {
 	unsigned int nerrors;
 };
 struct op_totals op_totals(const struct run_result *r, unsigned int op);
+/* Of those calls that had a slot of this backing. */
+struct op_totals op_backing_totals(const struct run_result *r, unsigned int op, enum backing b);
 
 /*
  * Files the finding (takes f's strings): a known title only counts. A new one gets a directory with
