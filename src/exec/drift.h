@@ -36,4 +36,25 @@ static inline uint64_t drift_hugetlb(struct hugetlb_drift *d, uint64_t mapped, u
 	return mapped + d->kept_kb;
 }
 
+/*
+ * A hugetlb pool's own pages. Somebody may enlarge it at any time, so that only what is there too much in one epoch after the other is
+ * a finding; each is compared with its own start.
+ */
+struct pool_drift {
+	int64_t base; /* at the start of the epoch */
+	unsigned int epochs; /* in a row with more */
+};
+
+enum { POOL_DRIFT_EPOCHS = 3 };
+
+/* At the end of an epoch: true if that is the last of so many. slack: pages that others may have on their way. */
+static inline bool drift_pool(struct pool_drift *d, int64_t own, unsigned int slack)
+{
+	d->epochs = own > d->base + slack ? d->epochs + 1 : 0;
+	if (d->epochs < POOL_DRIFT_EPOCHS)
+		return false;
+	d->epochs = 0;
+	return true;
+}
+
 #endif

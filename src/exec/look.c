@@ -209,6 +209,7 @@ void looks_settle(void)
 
 void looks_begin(struct lane *l)
 {
+	look_pools_begin(l);
 	if (l->ex->looks->dirty)
 		look_dirty_begin(l);
 }
@@ -238,6 +239,7 @@ void looks_take(struct lane *l)
 	uint64_t start = clock_ticks();
 
 	note_moves(l, &p->huge);
+	look_pools(l);
 
 	/* Until BARE, in every process: khugepaged, made eager by a job, holds and locks what one of them moves and splits next. */
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);

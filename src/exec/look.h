@@ -35,6 +35,7 @@
 	X(RSS_FILE, LOCKS, "RssFile and RssShmem")                \
 	X(HUGETLB, LOCKS, "HugetlbPages")                         \
 	X(STAYS_MLOCKED, LOCKS, "a page stays mlocked")           \
+	X(POOL, POOL, "HugePages_Total at quiesce")               \
 	X(BARE_LOCK, LOCKS, "VmLck with nothing mapped")          \
 	X(BARE_HUGETLB, LOCKS, "HugetlbPages, nothing mapped")    \
 	X(BARE_PTE, LOCKS, "VmPTE with nothing mapped")
@@ -85,6 +86,8 @@ struct looks {
 	 * smaps, all pages in move_pages (mm/gup.c before 6.5, gup_can_follow_protnone).
 	 */
 	bool hides_huge, hides_pages;
+	bool pools_known; /* pool[] has a base */
+	struct pool_drift pool[MACHINE_MAX_HSTATES];
 	bool mlocks; /* the plan locks memory, and has no reclaim meet it */
 	bool mirrored; /* a device takes pages: its entries may be left in page tables */
 };
@@ -121,6 +124,10 @@ void look_dirty_begin(struct lane *l);
 
 /* Tries what of hides_huge and hides_pages is so here. */
 void look_hidden(struct executor *ex, const struct op_env *e, struct looks *p);
+
+/* The hugetlb pools, on the crew's first lane: freshly mapped, and when nothing moves. */
+void look_pools_begin(struct lane *l);
+void look_pools(struct lane *l);
 
 /* Repeats the look until it is clean; reports what every one of the repeats has shown. */
 void look_repeat(struct lane *l, look_fn *fn);

@@ -16,6 +16,7 @@ static const char *const names[EVIDENCE_KINDS] = {
 	[EVIDENCE_ERRNO] = "unexpected errno",
 	[EVIDENCE_REPORTS] = "reports that disagree",
 	[EVIDENCE_LOCKS] = "counters that disagree",
+	[EVIDENCE_POOL] = "counters that disagree",
 	[EVIDENCE_SOFT_DIRTY] = "page bit lost",
 	[EVIDENCE_PLACE] = "page on another node",
 	[EVIDENCE_CRASH] = "executor crashed",

@@ -26,6 +26,7 @@ static const enum oracle judge[EVIDENCE_KINDS] = {
 	[EVIDENCE_ERRNO] = ORACLE_ERRNO,
 	[EVIDENCE_REPORTS] = ORACLE_REPORTS,
 	[EVIDENCE_LOCKS] = ORACLE_LOCKS,
+	[EVIDENCE_POOL] = ORACLE_ACCOUNTING,
 	[EVIDENCE_SOFT_DIRTY] = ORACLE_BITS,
 	[EVIDENCE_PLACE] = ORACLE_PLACEMENT,
 	[EVIDENCE_CRASH] = ORACLE_EXECUTOR,
@@ -117,6 +118,7 @@ static void print_evidence(const struct crew *c, const struct evidence *e, FILE 
 		break;
 	case EVIDENCE_REPORTS:
 	case EVIDENCE_LOCKS:
+	case EVIDENCE_POOL:
 	case EVIDENCE_PLACE:
 	case EVIDENCE_SOFT_DIRTY:
 		fprintf(f, "%.*s: expected %llu (0x%llx), seen %llu (0x%llx)\n",
@@ -176,6 +178,7 @@ static void title_of(const struct crew *c, const struct evidence *e, char *buf, 
 		break;
 	case EVIDENCE_REPORTS:
 	case EVIDENCE_LOCKS:
+	case EVIDENCE_POOL:
 	case EVIDENCE_PLACE:
 	case EVIDENCE_SOFT_DIRTY:
 		snprintf(buf, size, "%s: %.*s on %s", oracle_name(judge[e->kind]),

@@ -208,6 +208,27 @@ static void what_a_migration_leaves_in_hugetlbpages_is_whole_and_stays(void **st
 	assert_int_equal(drift_hugetlb(&d, 0, 4096), 2048);
 }
 
+static void a_pool_that_is_larger_in_one_epoch_after_the_other_is_told(void **state)
+{
+	struct pool_drift d = {.base = 8};
+
+	(void)state;
+	assert_false(drift_pool(&d, 9, 1)); /* on its way elsewhere */
+	for (int i = 0; i < 2; i++) {
+		assert_false(drift_pool(&d, 9, 0));
+		assert_false(drift_pool(&d, 9, 0));
+		assert_false(drift_pool(&d, 8, 0));
+	}
+	assert_false(drift_pool(&d, 9, 0));
+	d.base = 9; /* somebody has enlarged it */
+	assert_false(drift_pool(&d, 9, 0));
+	for (int i = 0; i < 2; i++) {
+		assert_false(drift_pool(&d, 11, 1));
+		assert_false(drift_pool(&d, 12, 1));
+		assert_true(drift_pool(&d, 11, 1));
+	}
+}
+
 static void a_page_that_stays_mlocked_is_told_from_what_is_legal(void **state)
 {
 	const uint64_t present = 1ULL << 63, small = 1ULL << 12 | 1ULL << 33 | 1ULL << 5;
@@ -237,6 +258,7 @@ int main(void)
 		cmocka_unit_test(numa_maps_counts_in_the_mappings_own_pages),
 		cmocka_unit_test(only_whole_huge_pages_are_hidden),
 		cmocka_unit_test(what_a_migration_leaves_in_hugetlbpages_is_whole_and_stays),
+		cmocka_unit_test(a_pool_that_is_larger_in_one_epoch_after_the_other_is_told),
 		cmocka_unit_test(a_page_that_stays_mlocked_is_told_from_what_is_legal),
 	};
 

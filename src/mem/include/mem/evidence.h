@@ -23,6 +23,7 @@ enum evidence_kind {
 	/* What the kernel tells about a process's memory does not fit together, or not what it had promised; see what[]. */
 	EVIDENCE_REPORTS,
 	EVIDENCE_LOCKS, /* the same of the process's counters */
+	EVIDENCE_POOL, /* the same of the hugetlb pools */
 	EVIDENCE_SOFT_DIRTY, /* a page that was written does not have the bit */
 	EVIDENCE_PLACE, /* a page is not on the node where an op says that it is */
 	EVIDENCE_CRASH, /* a signal outside any slot access; the executor dies of it */
