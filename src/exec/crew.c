@@ -51,8 +51,10 @@ static void describe(
 	ctl->nprocs = pc->nprocs;
 	ctl->nslots = plan->nslots;
 	ctl->scarcity = run_scarcity(plan);
-	for (unsigned int l = 0; l < pc->nlanes; l++)
+	for (unsigned int l = 0; l < pc->nlanes; l++) {
 		ctl->lane_proc[l] = pc->lane[l].proc;
+		ctl->lane[l].kcov_fd = -1;
+	}
 	for (unsigned int i = 0; i < plan->nslots; i++) {
 		slot_init(&ctl->slot[i], &plan->slot[i], m);
 		ctl->slot[i].present = plan->slots_present >> i & 1;
@@ -161,7 +163,7 @@ static void prepare_start(struct crew *c, uint64_t first_round)
 	atomic_store(&ctl->phase, PHASE_BARE); /* the first phase to follow is PHASE_MAP */
 	atomic_store(&ctl->round, first_round);
 	atomic_store(&ctl->stop, false);
-	atomic_store(&ctl->rest, REST_NONE);
+	atomic_store(&ctl->rest, c->plan->fed ? REST_WANTED : REST_NONE);
 	atomic_store(&ctl->failed, 0);
 	atomic_store(&ctl->meets_wanted, 0);
 	ctl->meets_now = 0;
@@ -219,6 +221,26 @@ void crew_resume(struct crew *c)
 {
 	atomic_store(&c->ctl->rest, REST_NONE);
 	syscall(SYS_futex, &c->ctl->rest, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+void crew_next(struct crew *c)
+{
+	atomic_store(&c->ctl->rest, REST_WANTED);
+	syscall(SYS_futex, &c->ctl->rest, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+int crew_wait(const struct crew *c, uint64_t ns)
+{
+	struct timespec limit = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+
+	while (!crew_rests(c)) {
+		/* REST_WANTED: come_to_rest() changes it, then wakes */
+		if (syscall(SYS_futex, &c->ctl->rest, FUTEX_WAIT, REST_WANTED, &limit, NULL, 0) <
+				0 &&
+			errno != EAGAIN)
+			return crew_rests(c) ? 0 : -errno;
+	}
+	return 0;
 }
 
 pid_t crew_pid(const struct crew *c, unsigned int proc)

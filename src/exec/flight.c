@@ -47,6 +47,8 @@ struct batch {
 	uint64_t sum; /* XXH64 of this with sum = 0, and what follows */
 };
 
+struct recorder;
+
 struct flight {
 	pid_t pid;
 	int fd;
@@ -54,6 +56,7 @@ struct flight {
 	struct flight_word *word; /* shared */
 	struct crew *const *crew;
 	unsigned int ncrews;
+	struct recorder *own; /* of flight_open(); else NULL */
 };
 
 /* What the recorder knows of a crew. */
@@ -130,6 +133,25 @@ static void fill(struct recorder *rec, struct batch *head, const struct crew *c)
 	head->len = (uint32_t)(at - rec->buf - sizeof(*head));
 }
 
+/* The record whose bytes stand behind its head's place in rec->buf goes into the ring, and is on disk when this returns. */
+static int write_record(struct recorder *rec, struct batch *head)
+{
+	size_t len = sizeof(*head) + head->len;
+	unsigned int blocks = (unsigned int)((len + BLOCK - 1) / BLOCK);
+	int r;
+
+	head->sum = sum_of(head, rec->buf + sizeof(*head));
+	memcpy(rec->buf, head, sizeof(*head));
+	memset(rec->buf + len, 0, (size_t)blocks * BLOCK - len);
+	if (rec->block + blocks > RING_BLOCKS)
+		rec->block = 0;
+	r = write_all(
+		rec->f->fd, rec->buf, (size_t)blocks * BLOCK, (off_t)(1 + rec->block) * BLOCK);
+	if (r == 0)
+		rec->block += blocks;
+	return r;
+}
+
 static int write_batch(struct recorder *rec, unsigned int i, uint64_t from, uint64_t to)
 {
 	struct batch head = {.magic = record_magic,
@@ -140,23 +162,12 @@ static int write_batch(struct recorder *rec, unsigned int i, uint64_t from, uint
 		.with_bytes = to - from <= BATCH_WITH_BYTES};
 	const struct crew *c = rec->f->crew[i];
 	uint64_t start = clock_ticks();
-	unsigned int blocks;
-	size_t len;
 	int r;
 
 	fill(rec, &head, c);
-	head.sum = sum_of(&head, rec->buf + sizeof(head));
-	memcpy(rec->buf, &head, sizeof(head));
-	len = sizeof(head) + head.len;
-	blocks = (unsigned int)((len + BLOCK - 1) / BLOCK);
-	memset(rec->buf + len, 0, (size_t)blocks * BLOCK - len);
-	if (rec->block + blocks > RING_BLOCKS)
-		rec->block = 0;
-	r = write_all(
-		rec->f->fd, rec->buf, (size_t)blocks * BLOCK, (off_t)(1 + rec->block) * BLOCK);
+	r = write_record(rec, &head);
 	if (r < 0)
 		return r;
-	rec->block += blocks;
 	rec->sync_ns += ((double)clock_to_ns(clock_ticks() - start) - rec->sync_ns) / 8;
 	grant_rounds(c->ctl, head.to, head.to - (head.to - head.from) / 2 - 1);
 	return 0;
@@ -239,6 +250,20 @@ static _Noreturn void recorder_main(struct flight *f, pid_t supervisor)
 
 /* ---- starting and ending ---- */
 
+static void release(struct flight *f)
+{
+	if (f->fd >= 0) {
+		unlink(f->path);
+		close(f->fd);
+	}
+	if (f->word)
+		munmap(f->word, sizeof(*f->word));
+	if (f->own)
+		free(f->own->buf);
+	free(f->own);
+	free(f);
+}
+
 static int make_file(struct flight *f, const struct flight_about *about)
 {
 	_cleanup_free_ char *zero = calloc(RING_BLOCKS + 1, BLOCK);
@@ -260,6 +285,54 @@ static int make_file(struct flight *f, const struct flight_about *about)
 	return write_all(f->fd, zero, (size_t)(RING_BLOCKS + 1) * BLOCK, 0);
 }
 
+/* ---- a recording of whoever runs programs without asking for grants ---- */
+
+int flight_open(
+	const char *dir, const char *name, const struct flight_about *about, struct flight **ret)
+{
+	struct flight *f = calloc(1, sizeof(*f));
+	int r;
+
+	if (!f)
+		return -ENOMEM;
+	f->fd = -1;
+	f->ncrews = 1;
+	f->own = calloc(1, sizeof(*f->own));
+	r = f->own ? 0 : -ENOMEM;
+	if (r == 0) {
+		*f->own = (struct recorder){.f = f, .size = PROGRAM_MAX_BYTES + BLOCK};
+		f->own->buf = malloc(f->own->size + BLOCK);
+		r = f->own->buf ? 0 : -ENOMEM;
+	}
+	if (r == 0 &&
+		snprintf(f->path, sizeof(f->path), "%s/%s", dir, name) >= (int)sizeof(f->path))
+		r = -ENAMETOOLONG;
+	if (r == 0)
+		r = make_file(f, about);
+	if (r < 0) {
+		release(f);
+		return r;
+	}
+	*ret = f;
+	return 0;
+}
+
+int flight_note(struct flight *f, uint64_t number, const unsigned char *bytes, size_t len)
+{
+	struct recorder *rec = f->own;
+	struct batch head = {.magic = record_magic,
+		.seq = ++rec->seq,
+		.from = number,
+		.to = number + 1,
+		.with_bytes = 1};
+	uint32_t n = (uint32_t)(len < PROGRAM_MAX_BYTES ? len : PROGRAM_MAX_BYTES);
+
+	memcpy(rec->buf + sizeof(head), &n, sizeof(n));
+	memcpy(rec->buf + sizeof(head) + sizeof(n), bytes, n);
+	head.len = (uint32_t)sizeof(n) + n;
+	return write_record(rec, &head);
+}
+
 static int map_word(struct flight *f)
 {
 	f->word = mmap(
@@ -269,17 +342,6 @@ static int map_word(struct flight *f)
 		return -errno;
 	}
 	return 0;
-}
-
-static void release(struct flight *f)
-{
-	if (f->fd >= 0) {
-		unlink(f->path);
-		close(f->fd);
-	}
-	if (f->word)
-		munmap(f->word, sizeof(*f->word));
-	free(f);
 }
 
 int flight_start(const char *dir, const char *name, const struct flight_about *about,
@@ -350,7 +412,7 @@ void flight_end(struct flight *f)
 		kill(f->pid, SIGKILL);
 		waitpid(f->pid, NULL, 0);
 	}
-	for (unsigned int i = 0; i < f->ncrews; i++)
+	for (unsigned int i = 0; f->crew && i < f->ncrews; i++)
 		f->crew[i]->ctl->flight = NULL;
 	release(f);
 }

@@ -8,16 +8,20 @@
 #include "fail.h"
 #include "place.h"
 #include "look.h"
+#include "state.h"
 #include "base/clock.h"
 #include "base/rng.h"
 #include "mem/tail.h"
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <limits.h>
+#include <linux/kcov.h>
 #include <numaif.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -113,6 +117,7 @@ static void judge_errno(struct lane *l, const struct op *op, const struct op_cal
 		when |= WHEN_SCARCE;
 	if (l->ex->uses & OP_FENCES_NODES)
 		when |= WHEN_FENCED;
+	l->ctl->record[l->cells.op_index].when = when;
 	if (op_errno_legal(op, err, when))
 		return;
 	e = (struct evidence){.kind = EVIDENCE_ERRNO,
@@ -296,6 +301,7 @@ static void run_op(struct lane *l, const struct op_call *c, unsigned int index, 
 	atomic_store_explicit(&l->ctl->op, c->op, memory_order_relaxed);
 	atomic_store_explicit(&l->ctl->op_index, index, memory_order_relaxed);
 	rec->op = c->op;
+	rec->when = 0;
 	rec->stop = 0;
 	if (__builtin_expect(due != 0, 0))
 		wait_until(l, due);
@@ -374,6 +380,26 @@ static void learn_durations(const struct lane *l)
 	}
 }
 
+static void coverage_open(struct lane *l)
+{
+	if (l->ctl->kcov_fd >= 0 && ioctl(l->ctl->kcov_fd, KCOV_ENABLE, KCOV_TRACE_PC) < 0)
+		executor_fail(l->ex->ctl, errno, "kcov for a lane");
+}
+
+/* Its buffer begins anew with each round. What later phases add is not counted. */
+static void coverage_begin(struct lane *l)
+{
+	if (__builtin_expect(l->ctl->kcov_fd >= 0, 0))
+		__atomic_store_n(&l->ctl->kcov[0], 0, __ATOMIC_RELAXED);
+}
+
+static void coverage_end(struct lane *l)
+{
+	if (__builtin_expect(l->ctl->kcov_fd >= 0, 0))
+		atomic_store_explicit(&l->ctl->kcov_pcs,
+			__atomic_load_n(&l->ctl->kcov[0], __ATOMIC_RELAXED), memory_order_relaxed);
+}
+
 static void phase_run(struct lane *l)
 {
 	struct crew_ctl *ctl = l->ex->ctl;
@@ -390,7 +416,9 @@ static void phase_run(struct lane *l)
 		wait_until(l, due);
 		atomic_store_explicit(&l->ctl->state, LANE_RUNNING, memory_order_relaxed);
 		late = clock_ticks() - due;
+		coverage_begin(l);
 		run_ops(l);
+		coverage_end(l);
 	}
 	atomic_store_explicit(
 		&l->ctl->late, late, memory_order_relaxed); /* read after the barrier */
@@ -500,6 +528,8 @@ static void pin(const struct lane *l)
 static void phase_map(struct lane *l)
 {
 	work_begin(l, LANE_RENEWS);
+	if (l->ex->plan->fed)
+		draw(l, atomic_load_explicit(&l->ex->ctl->round, memory_order_relaxed));
 	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
 	tail_forget(&l->cells);
 	if (l->ex->ctl->scarcity || l->ex->uses)
@@ -509,9 +539,19 @@ static void phase_map(struct lane *l)
 		for (unsigned int i = 0; i < l->env.ngears; i++)
 			if (l->env.gear[i].gear->begin)
 				l->env.gear[i].gear->begin(&l->env, l->env.gear[i].state);
-		populate(l);
+		if (!l->ex->plan->fed)
+			populate(l);
 		looks_begin(l);
 	}
+	work_end(l);
+}
+
+static void phase_state(struct lane *l)
+{
+	if (!l->first_of_proc)
+		return;
+	work_begin(l, LANE_PROBES);
+	state_take(l);
 	work_end(l);
 }
 
@@ -595,7 +635,10 @@ static void phase_bare(struct lane *l)
 			slot_bare(s);
 	}
 	munmap((void *)SLOT_LOW, (size_t)PROGRAM_MAX_LANES * SLOT_LOW_STRIDE);
-	looks_bare(l);
+	if (ctl->unlooked)
+		looks_pass(l);
+	else
+		looks_bare(l);
 	work_end(l);
 }
 
@@ -629,6 +672,7 @@ static void come_to_rest(struct crew_ctl *ctl)
 
 	if (!atomic_compare_exchange_strong(&ctl->rest, &wanted, REST_REACHED))
 		return;
+	syscall(SYS_futex, &ctl->rest, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); /* crew_wait() */
 	while (atomic_load(&ctl->rest) == REST_REACHED)
 		syscall(SYS_futex, &ctl->rest, FUTEX_WAIT, REST_REACHED, NULL, NULL, 0);
 }
@@ -665,14 +709,20 @@ static void decide(void *arg)
 	uint64_t round = atomic_load_explicit(&ctl->round, memory_order_relaxed);
 
 	switch (atomic_load_explicit(&ctl->phase, memory_order_relaxed)) {
+	case PHASE_STATE:
+		atomic_store_explicit(&ctl->phase, PHASE_SWEEP, memory_order_relaxed);
+		return;
 	case PHASE_SWEEP:
-		atomic_store_explicit(&ctl->phase, PHASE_PROBE, memory_order_relaxed);
+		atomic_store_explicit(&ctl->phase,
+			ctl->unlooked && !l->env.ngears ? PHASE_BARE : PHASE_PROBE,
+			memory_order_relaxed);
 		return;
 	case PHASE_PROBE:
 		atomic_store_explicit(&ctl->phase, PHASE_LOOSE, memory_order_relaxed);
 		return;
 	case PHASE_LOOSE:
-		atomic_store_explicit(&ctl->phase, PHASE_LOOK, memory_order_relaxed);
+		atomic_store_explicit(
+			&ctl->phase, ctl->unlooked ? PHASE_BARE : PHASE_LOOK, memory_order_relaxed);
 		return;
 	case PHASE_LOOK:
 		atomic_store_explicit(&ctl->phase, PHASE_TRY, memory_order_relaxed);
@@ -696,7 +746,8 @@ static void decide(void *arg)
 		atomic_store_explicit(&ctl->rounds_done, atomic_load(&ctl->rounds_done) + 1,
 			memory_order_relaxed);
 		if (limit_reached(l) || round % l->ex->plan->epoch_rounds == 0)
-			atomic_store_explicit(&ctl->phase, PHASE_SWEEP, memory_order_relaxed);
+			atomic_store_explicit(&ctl->phase,
+				ctl->wants_state ? PHASE_STATE : PHASE_SWEEP, memory_order_relaxed);
 		else
 			release_round(l);
 	}
@@ -729,6 +780,7 @@ void *lane_main(void *arg)
 	pin(l);
 	cells_set_current(&l->cells);
 	fail_open(l);
+	coverage_open(l);
 	atomic_store_explicit(&l->ctl->tid, (int)syscall(SYS_gettid), memory_order_relaxed);
 	atomic_store_explicit(&l->ctl->op, LANE_IDLE, memory_order_relaxed);
 	atomic_store_explicit(&l->ctl->state, LANE_WAITING, memory_order_relaxed);
@@ -743,6 +795,9 @@ void *lane_main(void *arg)
 			break;
 		case PHASE_MAP:
 			phase_map(l);
+			break;
+		case PHASE_STATE:
+			phase_state(l);
 			break;
 		case PHASE_SWEEP:
 			phase_sweep(l);

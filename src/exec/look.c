@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "lines.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <numaif.h>
@@ -27,11 +28,33 @@ static const struct {
 #undef X
 };
 
+/* All that plan_has() is asked about. */
+static const char *const minded[] = {"clear_refs", "cpu_offline", "dmirror_exclusive",
+	"dmirror_migrate_to_dev", "ksm_run", "madvise_hwpoison", "madvise_mergeable",
+	"madvise_pageout", "madvise_soft_offline", "mlock", "mlock2", "mlockall", "process_madvise",
+	"swapoff", "uring_madvise"};
+
+static bool is_minded(const char *op_name)
+{
+	for (size_t i = 0; i < sizeof(minded) / sizeof(*minded); i++)
+		if (strcmp(minded[i], op_name) == 0)
+			return true;
+	return false;
+}
+
+bool crew_minds(unsigned int number)
+{
+	const struct op *op = op_get(number);
+
+	return op && (op->gear || op->uses || is_minded(op->name));
+}
+
 static bool plan_has(const struct executor *ex, const char *op_name)
 {
 	const struct plan_crew *pc = &ex->plan->crew[ex->ctl->index];
 	int number = op_find(op_name);
 
+	assert(is_minded(op_name));
 	for (unsigned int l = 0; number >= 0 && l < pc->nlanes; l++)
 		for (unsigned int k = 0; k < pc->lane[l].nops; k++)
 			if (pc->lane[l].op[k].call.op == number)
@@ -243,7 +266,7 @@ void looks_take(struct lane *l)
 
 	/* Until BARE, in every process: khugepaged, made eager by a job, holds and locks what one of them moves and splits next. */
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-	p->due = p->spent * SHARE <= start - p->born || l->ex->ctl->inject_look;
+	p->due = l->ex->plan->fed || p->spent * SHARE <= start - p->born || l->ex->ctl->inject_look;
 	if (!p->due)
 		return;
 	look_repeat(l, look_reports);
@@ -252,6 +275,12 @@ void looks_take(struct lane *l)
 	look_repeat(l, look_mlock);
 	p->turn++;
 	p->spent += clock_ticks() - start;
+}
+
+void looks_pass(struct lane *l)
+{
+	l->ex->looks->due = false;
+	note_moves(l, &l->ex->looks->huge);
 }
 
 void looks_bare(struct lane *l)

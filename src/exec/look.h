@@ -106,6 +106,9 @@ void looks_take(struct lane *l);
 /* The same, with no slot mapped any more. */
 void looks_bare(struct lane *l);
 
+/* In place of both in an epoch that nobody looks at. */
+void looks_pass(struct lane *l);
+
 /* On one lane of the crew while the others wait: tries what must work when nobody is about. */
 void looks_try(struct lane *l);
 

@@ -56,6 +56,27 @@ void run_finding(struct run *r, struct finding *f)
 		filing_add(r, g); /* what was planted is no finding of this machine */
 }
 
+int run_parse_allow(const char *list, uint32_t *allow)
+{
+	char word[32];
+
+	while (*list) {
+		size_t n = strcspn(list, ",");
+		int h;
+
+		snprintf(word, sizeof(word), "%.*s", (int)n, list);
+		h = hazard_find(word);
+		if (h < 0) {
+			log_error("--allow knows safe, root, disruptive and destructive, not: %s",
+				word);
+			return -EINVAL;
+		}
+		*allow |= 1u << h;
+		list += n + (list[n] == ',');
+	}
+	return 0;
+}
+
 /* ---- the output directory ---- */
 
 /* lost+found does not count: the directory may be a filesystem of its own. */

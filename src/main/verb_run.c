@@ -81,25 +81,6 @@ static int usage(const char *what, const char *value)
 	return -EINVAL;
 }
 
-int run_parse_allow(const char *list, uint32_t *allow)
-{
-	char word[32];
-
-	while (*list) {
-		size_t n = strcspn(list, ",");
-		int h;
-
-		snprintf(word, sizeof(word), "%.*s", (int)n, list);
-		h = hazard_find(word);
-		if (h < 0)
-			return usage(
-				"--allow knows safe, root, disruptive and destructive, not", word);
-		*allow |= 1u << h;
-		list += n + (list[n] == ',');
-	}
-	return 0;
-}
-
 static int add_inject(struct run_options *o, const char *name)
 {
 	for (size_t i = 0; i < RUN_MAX_INJECTS; i++) {

@@ -101,6 +101,18 @@ static void draw_op(
 		move_range(s->focus, ret);
 }
 
+/* What counts of a lane: it is much larger than what is in use of it. */
+static void copy_lane(const struct program_lane *l, struct program_lane *ret)
+{
+	ret->proc = l->proc;
+	ret->offset_ns = l->offset_ns;
+	ret->nops = l->nops;
+	ret->timed = l->timed;
+	memcpy(ret->op, l->op, l->nops * sizeof(l->op[0]));
+	if (l->timed)
+		memcpy(ret->timing, l->timing, l->nops * sizeof(l->timing[0]));
+}
+
 /* The entry of the mix whose share of the weights holds `at`. */
 static const struct plan_op *find_share(const struct plan_lane *l, uint64_t at)
 {
@@ -216,6 +228,10 @@ void plan_draw_lane(const struct plan *p, unsigned int crew, unsigned int lane, 
 	struct meeting m;
 	struct focus f;
 
+	if (p->fed) {
+		copy_lane(&p->fed->lane[lane], ret);
+		return;
+	}
 	meeting_draw(p, crew, round, &m);
 	f = draw_focus(p, crew, round, &m);
 	draw_lane(p, crew, lane, round, &f, &m, ret);
@@ -226,11 +242,15 @@ void plan_draw(const struct plan *p, unsigned int crew, uint64_t round, struct p
 	struct meeting m;
 	struct focus f;
 
-	meeting_draw(p, crew, round, &m);
-	f = draw_focus(p, crew, round, &m);
 	ret->nslots = (uint8_t)p->nslots;
 	ret->nlanes = (uint8_t)p->crew[crew].nlanes;
 	memcpy(ret->slot, p->slot, sizeof(ret->slot));
+	for (unsigned int i = 0; p->fed && i < ret->nlanes; i++)
+		copy_lane(&p->fed->lane[i], &ret->lane[i]);
+	if (p->fed)
+		return;
+	meeting_draw(p, crew, round, &m);
+	f = draw_focus(p, crew, round, &m);
 	for (unsigned int i = 0; i < ret->nlanes; i++)
 		draw_lane(p, crew, i, round, &f, &m, &ret->lane[i]);
 }

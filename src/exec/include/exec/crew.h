@@ -32,6 +32,7 @@ struct record {
 	uint8_t cpu;
 	int16_t err; /* errno, 0: success */
 	uint8_t did; /* RECORD_...: what it told besides */
+	uint32_t when; /* of a failed one: the state it failed in, a mask of enum op_when */
 	uint64_t start, stop; /* ticks; stop 0: running */
 };
 
@@ -65,6 +66,13 @@ struct lane_ctl {
 	struct evidence_ring ring;
 	/* The same of calls that had a slot. Where stat[] has none of an op, its memory stays untouched. */
 	struct op_stat by_backing[OP_NUMBERS][BACKING_COUNT];
+	/*
+	 * Kernel coverage. Set before the fork: an fd of debugfs kcov in which a buffer was set up, -1: none, and that buffer as it is mapped
+	 * (and inherited). After a round: how many of its words after the first are PCs of the round's ops.
+	 */
+	int kcov_fd;
+	uint64_t *kcov;
+	_Atomic uint64_t kcov_pcs;
 } __attribute__((aligned(64)));
 
 #define LANE_ABSENT UINT64_MAX
@@ -116,13 +124,15 @@ struct op_pair_stat { /* of ops a <= b */
 };
 
 /*
- * An epoch: MAP, then RUN each round, then SWEEP (lanes check their cells), PROBE (a lane of each process checks what its gear
+ * An epoch: MAP, then RUN each round, then STATE (where it is wanted: a lane of each process takes down what became of the slots),
+ * SWEEP (lanes check their cells), PROBE (a lane of each process checks what its gear
  * sees), LOOSE (gear lets go), LOOK (a lane of each process checks what the kernel tells about it; nobody touches a slot), TRY (one
  * lane alone), BARE (nothing of a slot is mapped or held any more; objects are emptied).
  */
 enum crew_phase {
 	PHASE_MAP,
 	PHASE_RUN,
+	PHASE_STATE,
 	PHASE_SWEEP,
 	PHASE_PROBE,
 	PHASE_LOOSE,
@@ -131,6 +141,24 @@ enum crew_phase {
 	PHASE_BARE,
 	PHASE_END
 };
+
+/* What became of a view of a slot in one process, as its smaps tell: 0: none, else log2 + 1 of the kB. */
+enum slot_figure {
+	SLOT_VMAS, /* log2 + 1 of their number */
+	SLOT_RSS,
+	SLOT_ANON,
+	SLOT_PMD, /* mapped by PMDs, of whatever kind */
+	SLOT_HUGETLB,
+	SLOT_SWAP,
+	SLOT_LOCKED,
+	SLOT_FIGURES
+};
+struct slot_state {
+	uint8_t figure[SLOT_FIGURES];
+	uint8_t node
+		[2]; /* node of the first page, and of the first of the last PMD; NODE_NONE + errno & 63 */
+};
+enum { NODE_NONE = 0x80 };
 
 /* A rest: the crew waits, bare, until the supervisor has looked at the machine. */
 enum crew_rest { REST_NONE, REST_WANTED, REST_REACHED };
@@ -145,6 +173,10 @@ struct crew_ctl {
 	/* Injecting: any of those in a lane. */
 	bool inject_stall, inject_crash, inject_fault, inject_mmu, injecting;
 	uint8_t lane_proc[PROGRAM_MAX_LANES];
+	bool wants_state; /* epochs have a phase STATE */
+	/* Of a fed crew, set while it rests: what the coming epoch is spared. */
+	bool unlooked; /* nobody looks at what the kernel tells */
+	struct slot_state state[PROGRAM_MAX_PROCS][SLOT_MAX][SLOT_MAX_VIEWS];
 	/* Slots; addresses are filled in by the first executor. */
 	struct slot slot[SLOT_MAX];
 	unsigned int nslots;
@@ -229,6 +261,18 @@ void crew_stop(struct crew *c);
 void crew_rest(struct crew *c);
 bool crew_rests(const struct crew *c);
 void crew_resume(struct crew *c);
+
+/*
+ * Of a plan that is fed: crew_start() brings the crew to its first rest. crew_next() lets it run one epoch and rest again, and
+ * crew_wait() waits for that, but not longer than ns: -ETIMEDOUT; -EINTR: a signal came (an executor may have ended).
+ */
+void crew_next(struct crew *c);
+/*
+ * True if what executors prepare when they start (gear, what looks may judge) depends on whether their plan has this op: a crew
+ * must not be fed it else.
+ */
+bool crew_minds(unsigned int op);
+int crew_wait(const struct crew *c, uint64_t ns);
 
 /* SIGKILLs all executors. They are still to be waited for. */
 void crew_kill(struct crew *c);

@@ -36,6 +36,14 @@ struct flight; /* a recording in progress */
 int flight_start(const char *dir, const char *name, const struct flight_about *about,
 	struct crew *const *crew, unsigned int ncrews, struct flight **ret);
 
+/*
+ * A recording without crews and without a process: flight_note() returns when the program that is to run is on disk. number: grows.
+ * 0 or -errno. flight_end() ends it.
+ */
+int flight_open(
+	const char *dir, const char *name, const struct flight_about *about, struct flight **ret);
+int flight_note(struct flight *f, uint64_t number, const unsigned char *bytes, size_t len);
+
 /* The recorder's pid, for whoever reaps children. */
 pid_t flight_pid(const struct flight *f);
 

@@ -104,6 +104,11 @@ struct plan {
 	unsigned int ncrews;
 	struct plan_crew *crew; /* [ncrews] */
 	unsigned int first_crew; /* number of crew[0] among the crews of all turns */
+	/*
+	 * NULL, or what every round runs instead of what would be drawn: in memory shared with the executors, changed only while the
+	 * crew rests (exec/crew.h). It has a lane for each of the crew's; its slots are not looked at. Not owned.
+	 */
+	const struct program *fed;
 	/* A plan with turns has no slots, crews, pools and knobs of its own. */
 	struct plan_turn turn[PLAN_MAX_TURNS];
 	unsigned int nturns;
@@ -209,7 +214,7 @@ json_t *plan_json(const struct plan *p);
 
 /*
  * The part of round `round` of a crew's program that one lane runs. Pure function of plan, crew,
- * lane, round: the same seed gives the same program. Allocates nothing. Callable from lanes.
+ * lane, round (and of what the plan is fed): the same seed gives the same program. Allocates nothing. Callable from lanes.
  */
 void plan_draw_lane(const struct plan *p, unsigned int crew, unsigned int lane, uint64_t round,
 	struct program_lane *ret);
