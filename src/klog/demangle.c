@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "demangle.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "pattern.h"
 
 #define DEPTH_MAX 64
 #define WORK_MAX 2000 /* nodes: back references can make a short name stand for a huge one */
@@ -17,12 +21,16 @@ struct v0 {
 	char *out;
 	size_t len, size;
 	unsigned int depth, work;
+	uint64_t lifetimes; /* bound by the for<...> around this place */
+	bool quiet; /* read on, print nothing */
 	bool bad;
 };
 
 static void put(struct v0 *d, const char *s, size_t n)
 {
-	if (d->bad || d->len + n >= d->size) {
+	if (d->bad || d->quiet)
+		return;
+	if (d->len + n >= d->size) {
 		d->bad = true;
 		return;
 	}
@@ -33,6 +41,14 @@ static void put(struct v0 *d, const char *s, size_t n)
 static void put_str(struct v0 *d, const char *s)
 {
 	put(d, s, strlen(s));
+}
+
+static void put_number(struct v0 *d, const char *before, uint64_t v, const char *after)
+{
+	char s[64];
+
+	snprintf(s, sizeof(s), "%s%" PRIu64 "%s", before, v, after);
+	put_str(d, s);
 }
 
 static char peek(const struct v0 *d)
@@ -90,28 +106,32 @@ static uint64_t disambiguator(struct v0 *d)
 	return take(d, 's') ? base62(d) + 1 : 0;
 }
 
-/* A length-prefixed name; printed unless quiet. */
-static void identifier(struct v0 *d, bool quiet)
+/* A length-prefixed name. Punycode stays as it is: the kernel's sources are ASCII. */
+static struct slice identifier(struct v0 *d)
 {
-	bool unicode = take(d, 'u');
+	struct slice name = {d->s, 0};
 	size_t n = 0;
 
-	while (peek(d) >= '0' && peek(d) <= '9' && n < 1000)
-		n = n * 10 + (size_t)(next(d) - '0');
-	take(d, '_');
-	if (n > d->n - d->at) {
+	take(d, 'u');
+	if (peek(d) < '0' || peek(d) > '9')
 		d->bad = true;
-		return;
+	if (!take(d, '0')) /* a number that starts so ends so: "04node" is "" and "node" */
+		while (peek(d) >= '0' && peek(d) <= '9' && n < 1000)
+			n = n * 10 + (size_t)(next(d) - '0');
+	take(d, '_');
+	if (d->bad || n > d->n - d->at) {
+		d->bad = true;
+		return name;
 	}
-	if (!quiet)
-		put_str(d, unicode ? "{unicode}" : "");
-	if (!quiet && !unicode)
-		put(d, d->s + d->at, n);
+	name = (struct slice){d->s + d->at, n};
 	d->at += n;
+	return name;
 }
 
-static void path(struct v0 *d, bool quiet);
-static void type(struct v0 *d);
+static void put_slice(struct v0 *d, struct slice s)
+{
+	put(d, s.p, s.n);
+}
 
 static bool enter(struct v0 *d)
 {
@@ -120,128 +140,154 @@ static bool enter(struct v0 *d)
 	return !d->bad;
 }
 
-/* Runs fn at an earlier place of the name. */
-static void back_reference(struct v0 *d, bool is_type, bool quiet)
+/* In a path of a value, "::" stands before generic arguments; in one of a type it does not. */
+enum place { IN_VALUE, IN_TYPE };
+
+static void path(struct v0 *d, enum place place);
+static void type(struct v0 *d);
+static void constant(struct v0 *d);
+
+/* Moves to an earlier place of the name, of which a 'B' was read. Returns where to go on. */
+static size_t back_reference(struct v0 *d)
 {
 	size_t start = d->at - 1;
 	uint64_t to = base62(d);
-	size_t saved = d->at;
+	size_t after = d->at;
 
-	if (d->bad || to >= start) {
+	if (d->bad || to >= start)
+		d->bad = true;
+	else
+		d->at = (size_t)to;
+	return after;
+}
+
+/* 'a is the outermost lifetime; they are numbered from the innermost, from 1. */
+static void lifetime(struct v0 *d, uint64_t number)
+{
+	uint64_t depth = d->lifetimes - number;
+
+	if (!number)
+		put_str(d, "'_");
+	else if (number > d->lifetimes)
+		d->bad = true;
+	else if (depth < 26)
+		put(d, (char[]){'\'', (char)('a' + depth)}, 2);
+	else
+		put_number(d, "'z", depth - 25, "");
+}
+
+static void binder(struct v0 *d)
+{
+	uint64_t n;
+
+	if (!take(d, 'G'))
+		return;
+	n = base62(d) + 1;
+	if (d->bad || n >= d->n - d->at) {
 		d->bad = true;
 		return;
 	}
-	d->at = (size_t)to;
-	if (is_type)
-		type(d);
-	else
-		path(d, quiet);
-	d->at = saved;
-}
-
-static void skip_const(struct v0 *d)
-{
-	if (take(d, 'p')) {
-		put_str(d, "_");
-		return;
+	put_str(d, "for<");
+	for (uint64_t i = 0; i < n; i++) {
+		put_str(d, i ? ", " : "");
+		d->lifetimes++;
+		lifetime(d, 1);
 	}
-	if (take(d, 'B')) {
-		base62(d);
-		put_str(d, "_");
-		return;
-	}
-	next(d);
-	while (!d->bad && next(d) != '_')
-		;
-	put_str(d, "_");
+	put_str(d, "> ");
 }
 
 static void generic_args(struct v0 *d)
 {
-	for (bool first = true; !d->bad && !take(d, 'E'); first = false) {
-		if (!first)
-			put_str(d, ", ");
-		if (take(d, 'L')) {
-			base62(d);
-			put_str(d, "'_");
-		} else if (take(d, 'K')) {
-			skip_const(d);
-		} else {
+	for (bool first = true; !d->bad && peek(d) != 'E'; first = false) {
+		put_str(d, first ? "" : ", ");
+		if (take(d, 'L'))
+			lifetime(d, base62(d));
+		else if (take(d, 'K'))
+			constant(d);
+		else
 			type(d);
-		}
 	}
+	take(d, 'E');
 }
 
 /* namespace, inner path, name. Closures and the like have an upper-case namespace. */
-static void nested_path(struct v0 *d, bool quiet)
+static void nested_path(struct v0 *d, enum place place)
 {
 	char space = next(d);
-	uint64_t dis;
-	size_t before;
+	struct slice name;
+	uint64_t number;
 
-	path(d, quiet);
-	dis = disambiguator(d);
-	(void)dis;
-	if (space >= 'A' && space <= 'Z') {
-		if (!quiet)
-			put_str(d, space == 'C' ? "::{closure#" : "::{shim:");
-		before = d->len;
-		identifier(d, quiet);
-		if (!quiet && space == 'C' && d->len == before)
-			put_str(d, "0");
-		if (!quiet)
-			put_str(d, "}");
+	path(d, place);
+	number = disambiguator(d);
+	name = identifier(d);
+	put_str(d, "::");
+	if (space < 'A' || space > 'Z') {
+		put_slice(d, name);
 		return;
 	}
-	if (!quiet)
-		put_str(d, "::");
-	identifier(d, quiet);
+	put_str(d, "{");
+	put_str(d, space == 'C' ? "closure" : space == 'S' ? "shim" : (char[]){space, 0});
+	put_str(d, name.n ? ":" : "");
+	put_slice(d, name);
+	put_number(d, "#", number, "}");
 }
 
-static void path(struct v0 *d, bool quiet)
+/* An impl's own place in the source, which is of no interest. */
+static void impl_path(struct v0 *d)
 {
-	size_t len;
+	bool was = d->quiet;
+
+	d->quiet = true;
+	disambiguator(d);
+	path(d, IN_TYPE);
+	d->quiet = was;
+}
+
+/* <T> of an inherent impl, <T as Trait> */
+static void self_type(struct v0 *d, bool has_trait)
+{
+	put_str(d, "<");
+	type(d);
+	if (has_trait) {
+		put_str(d, " as ");
+		path(d, IN_TYPE);
+	}
+	put_str(d, ">");
+}
+
+static void path(struct v0 *d, enum place place)
+{
+	char c;
+	size_t after;
 
 	if (!enter(d))
 		return;
-	switch (next(d)) {
+	switch (c = next(d)) {
 	case 'C': /* crate */
 		disambiguator(d);
-		identifier(d, quiet);
+		put_slice(d, identifier(d));
 		break;
-	case 'M': /* <T> of an inherent impl, whose own path is of no interest */
-		disambiguator(d);
-		len = d->len;
-		path(d, true);
-		d->len = len;
-		put_str(d, quiet ? "" : "<");
-		type(d);
-		put_str(d, quiet ? "" : ">");
-		break;
-	case 'X': /* <T as Trait> of an impl */
-		disambiguator(d);
-		len = d->len;
-		path(d, true);
-		d->len = len;
+	case 'M':
+	case 'X':
+		impl_path(d);
 		/* fallthrough */
-	case 'Y': /* <T as Trait> */
-		put_str(d, "<");
-		type(d);
-		put_str(d, " as ");
-		path(d, false);
-		put_str(d, ">");
+	case 'Y':
+		self_type(d, c != 'M');
 		break;
 	case 'N':
-		nested_path(d, quiet);
+		nested_path(d, place);
 		break;
-	case 'I': /* generic arguments */
-		path(d, quiet);
-		put_str(d, "::<");
+	case 'I':
+		path(d, place);
+		put_str(d, place == IN_VALUE ? "::<" : "<");
 		generic_args(d);
 		put_str(d, ">");
 		break;
 	case 'B':
-		back_reference(d, false, quiet);
+		after = back_reference(d);
+		if (!d->bad && !d->quiet)
+			path(d, place);
+		d->at = after;
 		break;
 	default:
 		d->bad = true;
@@ -260,57 +306,183 @@ static const char *basic_type(char c)
 	return hit ? names[hit - letters] : NULL;
 }
 
-static void types_until_end(struct v0 *d)
+/* Returns how many there were. */
+static size_t types_until_end(struct v0 *d)
 {
-	for (bool first = true; !d->bad && !take(d, 'E'); first = false) {
-		if (!first)
-			put_str(d, ", ");
+	size_t n = 0;
+
+	for (; !d->bad && peek(d) != 'E'; n++) {
+		put_str(d, n ? ", " : "");
 		type(d);
 	}
+	take(d, 'E');
+	return n;
+}
+
+/* Lower-case hexadecimal digits up to '_'. */
+static void constant_digits(struct v0 *d, char kind)
+{
+	const char *start = d->s + d->at;
+	size_t n = 0;
+	uint64_t v = 0;
+	char c;
+
+	while (!d->bad && (c = next(d)) != '_') {
+		if ((c < '0' || c > '9') && (c < 'a' || c > 'f'))
+			d->bad = true;
+		v = v << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+		n++;
+	}
+	if (!n)
+		d->bad = true;
+	if (kind == 'b') {
+		put_str(d, v ? "true" : "false");
+	} else if (kind == 'c') {
+		put_str(d, "'");
+		if (v >= ' ' && v <= '~')
+			put(d, (char[]){(char)v}, 1);
+		else
+			put_number(d, "\\u{", v, "}");
+		put_str(d, "'");
+	} else if (n > 16) {
+		put_str(d, "0x");
+		put(d, start, n);
+	} else {
+		put_number(d, "", v, "");
+	}
+}
+
+static void constant(struct v0 *d)
+{
+	size_t after;
+	char kind;
+
+	if (!enter(d))
+		return;
+	kind = next(d);
+	if (kind == 'B') {
+		after = back_reference(d);
+		if (!d->bad && !d->quiet)
+			constant(d);
+		d->at = after;
+	} else if (kind == 'p') {
+		put_str(d, "_");
+	} else if (kind && strchr("aslxnihtmyojbc", kind)) {
+		if (strchr("aslxni", kind) && take(d, 'n'))
+			put_str(d, "-");
+		constant_digits(d, kind);
+	} else {
+		d->bad = true;
+	}
+	d->depth--;
 }
 
 static void fn_type(struct v0 *d)
 {
-	if (take(d, 'G'))
-		base62(d);
-	take(d, 'U');
-	if (take(d, 'K') && !take(d, 'C'))
-		identifier(d, true);
+	uint64_t lifetimes = d->lifetimes;
+	struct slice abi;
+
+	binder(d);
+	put_str(d, take(d, 'U') ? "unsafe " : "");
+	if (take(d, 'K')) {
+		put_str(d, "extern \"");
+		if (take(d, 'C')) {
+			put_str(d, "C");
+		} else {
+			abi = identifier(d);
+			for (size_t i = 0; i < abi.n; i++)
+				put(d, abi.p[i] == '_' ? "-" : abi.p + i, 1);
+		}
+		put_str(d, "\" ");
+	}
 	put_str(d, "fn(");
 	types_until_end(d);
 	put_str(d, ")");
-	if (take(d, 'u'))
-		return;
-	put_str(d, " -> ");
-	type(d);
+	if (!take(d, 'u')) {
+		put_str(d, " -> ");
+		type(d);
+	}
+	d->lifetimes = lifetimes;
+}
+
+/* A path, of which generic arguments stay open. Returns whether there are some. */
+static bool open_path(struct v0 *d)
+{
+	bool open = false;
+	size_t after;
+
+	if (!enter(d))
+		return false;
+	if (take(d, 'I')) {
+		path(d, IN_TYPE);
+		put_str(d, "<");
+		generic_args(d);
+		open = true;
+	} else if (take(d, 'B')) {
+		after = back_reference(d);
+		if (!d->bad && !d->quiet)
+			open = open_path(d);
+		d->at = after;
+	} else {
+		path(d, IN_TYPE);
+	}
+	d->depth--;
+	return open;
 }
 
 static void dyn_type(struct v0 *d)
 {
-	if (take(d, 'G'))
-		base62(d);
-	put_str(d, "dyn ");
-	for (bool first = true; !d->bad && !take(d, 'E'); first = false) {
-		if (!first)
-			put_str(d, " + ");
-		path(d, false);
-		while (take(d, 'p')) {
-			size_t len = d->len;
+	uint64_t lifetimes = d->lifetimes, bound;
 
-			disambiguator(d);
-			identifier(d, true);
+	put_str(d, "dyn ");
+	binder(d);
+	for (bool first = true; !d->bad && peek(d) != 'E'; first = false) {
+		bool open;
+
+		put_str(d, first ? "" : " + ");
+		open = open_path(d);
+		for (; take(d, 'p'); open = true) {
+			put_str(d, open ? ", " : "<");
+			put_slice(d, identifier(d));
+			put_str(d, " = ");
 			type(d);
-			d->len = len;
+		}
+		put_str(d, open ? ">" : "");
+	}
+	take(d, 'E');
+	d->lifetimes = lifetimes;
+	if (!take(d, 'L')) {
+		d->bad = true;
+		return;
+	}
+	bound = base62(d);
+	if (bound) {
+		put_str(d, " + ");
+		lifetime(d, bound);
+	}
+}
+
+static void reference(struct v0 *d, bool mutable)
+{
+	uint64_t number;
+
+	put_str(d, "&");
+	if (take(d, 'L')) {
+		number = base62(d);
+		if (number) {
+			lifetime(d, number);
+			put_str(d, " ");
 		}
 	}
-	if (take(d, 'L'))
-		base62(d);
+	put_str(d, mutable ? "mut " : "");
+	type(d);
 }
 
 static void type(struct v0 *d)
 {
-	char c = peek(d);
-	const char *basic = basic_type(c);
+	const char *basic = basic_type(peek(d));
+	size_t after;
+	char c;
 
 	if (basic) {
 		d->at++;
@@ -319,14 +491,10 @@ static void type(struct v0 *d)
 	}
 	if (!enter(d))
 		return;
-	d->at++;
-	switch (c) {
+	switch (c = next(d)) {
 	case 'R':
 	case 'Q':
-		if (take(d, 'L'))
-			base62(d);
-		put_str(d, c == 'R' ? "&" : "&mut ");
-		type(d);
+		reference(d, c == 'Q');
 		break;
 	case 'P':
 	case 'O':
@@ -339,14 +507,13 @@ static void type(struct v0 *d)
 		type(d);
 		if (c == 'A') {
 			put_str(d, "; ");
-			skip_const(d);
+			constant(d);
 		}
 		put_str(d, "]");
 		break;
 	case 'T':
 		put_str(d, "(");
-		types_until_end(d);
-		put_str(d, ")");
+		put_str(d, types_until_end(d) == 1 ? ",)" : ")");
 		break;
 	case 'F':
 		fn_type(d);
@@ -355,11 +522,14 @@ static void type(struct v0 *d)
 		dyn_type(d);
 		break;
 	case 'B':
-		back_reference(d, true, false);
+		after = back_reference(d);
+		if (!d->bad && !d->quiet)
+			type(d);
+		d->at = after;
 		break;
 	default:
-		d->at--;
-		path(d, false);
+		d->at -= c ? 1 : 0;
+		path(d, IN_TYPE);
 	}
 	d->depth--;
 }
@@ -401,8 +571,12 @@ size_t demangle(const char *s, size_t n, char *out, size_t size)
 	if (n < 4 || s[0] != '_' || s[1] != 'R')
 		return 0;
 	d.n = n - 2;
-	path(&d, false);
-	if (d.bad || !d.len)
+	path(&d, IN_VALUE);
+	if (!d.bad && d.at < d.n) { /* the crate that instantiated it */
+		d.quiet = true;
+		path(&d, IN_TYPE);
+	}
+	if (d.bad || !d.len || d.at < d.n)
 		return 0;
 	out[d.len] = 0;
 	return d.len;

@@ -124,8 +124,6 @@ size_t frame_of_line(const char *s, size_t n, struct slice ret[2])
 
 	while (p < end && *p == ' ')
 		p++;
-	if (p < end && *p == '(') /* s390 puts the first one in parentheses */
-		p++;
 	for (int i = 0; i < 2; i++) {
 		const char *after = address(p, end);
 

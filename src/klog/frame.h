@@ -9,7 +9,7 @@
 #include "pattern.h"
 #include "rule.h"
 
-#define FRAME_NAME_MAX 256
+#define FRAME_NAME_MAX 1024
 
 /* A function as titles call it (without syscall wrappers' prefixes) and as it stands in the log. */
 struct frame {

@@ -203,6 +203,7 @@ const char *const frame_never_guilty[] = {
 	"^crc7",
 	"^crc8",
 	"^crc9",
+	"^crc9",
 	"crc_itu_t",
 	"hex_dump_to_buffer",
 	"print_hex_dump",

@@ -160,7 +160,8 @@ static void stack_lines_of_all_machines_give_their_function(void **state)
 	frame_is(" [<ffffffff81000000>] foo+0x1/0x2", 1, "foo", NULL);
 	frame_is("[c000000007a3b9d0] [c0000000004e3d00] foo+0x1/0x2", 1, "foo", NULL);
 	frame_is("[c000000007a3b9d0] [c0000000004e3d00] .foo+0x1/0x2", 1, "foo", NULL);
-	frame_is(" ([<000000000039a5c2>] foo+0x1/0x2)", 1, "foo", NULL);
+	frame_is(" [<000000000039a5c2>] foo+0x1/0x2", 1, "foo", NULL);
+	frame_is("([<000000000039a5c2>] foo+0x1/0x2)", 0, NULL, NULL); /* s390: unreliable */
 	frame_is("[<c0012345>] (foo) from [<c0012345>] (bar+0x1/0x2)", 2, "foo", "bar");
 	frame_is(" foo from bar+0x1/0x2", 2, "foo", "bar");
 	frame_is(" <TASK>", 0, NULL, NULL);
@@ -220,6 +221,20 @@ static void rust_names_are_demangled(void **state)
 	demangled("_RNvMs_Cs1_6kernelNtB4_4Page3map", "<kernel::Page>::map");
 	demangled("_RINvCs1_6kernel4initNtB2_4PagehE", "kernel::init::<kernel::Page, u8>");
 	demangled("_RNCNvCs1_6kernel4init0B3_", "kernel::init::{closure#0}");
+	demangled("_RNCNvCs1_6kernel4inits_0B3_", "kernel::init::{closure#1}");
+	demangled("_RNvNCNvCs1_6kernel4init04inneC5other", "kernel::init::{closure#0}::inne");
+	demangled("_RNSC6kernel3fooB2_", "kernel::{shim:foo#0}");
+	demangled(
+		"_RNvYINtC5alloc3VechENtC4core4Drop4drop", "<alloc::Vec<u8> as core::Drop>::drop");
+	demangled(
+		"_RINvC6kernel4initKj10_Kln1_Kb1_Kc41_KpE", "kernel::init::<16, -1, true, 'A', _>");
+	demangled("_RNvMC6kernelAhj8_3get", "<[u8; 8]>::get");
+	demangled("_RNvMC6kernelTRLhQe_E3get", "");
+	demangled("_RNvMC6kernelTRhE3get", "<(&u8,)>::get");
+	demangled(
+		"_RNvMC6kernelFG_UKCRL0_hEu3get", "<for<'a> unsafe extern \"C\" fn(&'a u8)>::get");
+	demangled("_RNvMC6kernelDNtC4core4Iterp4ItemmEL_3get", "<dyn core::Iter<Item = u32>>::get");
+	demangled("_RNvC6kernel4initC5otherX", "");
 	demangled("foo", "");
 	demangled("_R", "");
 	demangled("_RNvB_B_B_", "");
