@@ -404,10 +404,66 @@ static const struct rule rules_leak[] = {
 
 #define BENIGN(...) .benign = SKIP(__VA_ARGS__)
 
+/* Of configuration, firmware, hardware and mitigations, mostly at boot, and of user space. */
+static const char *const warnings_of_circumstances[] = {
+	/* user space */
+	"WARNING: /etc/ssh/moduli does not exist, using fixed modulus",
+	"^WARNING:%g:",
+	"WARNING: {T|t}he mand mount option",
+	"WARNING: Unsupported flag value\\(s\\) of 0x\\%x in DT_FLAGS_1",
+	"WARNING: * uses {deprecated v2 capabilities|wireless extensions}",
+	"WARNING: sysfs attribute * is deprecated",
+	/* mitigations */
+	"{Spectre V%d |RETBleed|ITS|TSA|VMSCAPE|Speculative Return Stack Overflow}: WARNING:",
+	"WARNING: Unprivileged eBPF is enabled",
+	"WARNING: See https* for mitigation options",
+	"WARNING: Spectre{ |-}v2 mitigation {leaves|is off}",
+	"WARNING: ITS mitigation ",
+	"WARNING: kernel not compiled with ",
+	"WARNING: CPU does not support IBPB",
+	"WARNING: retbleed=stuff depends on",
+	/* configuration */
+	"WARNING: workqueue cpumask: online intersect > possible intersect",
+	"WARNING: fbcon: Driver '*' missed to adjust virtual screen size",
+	"WARNING: polling idle and HT enabled",
+	"WARNING: 'bootconfig' found",
+	"WARNING: Ignoring cmdline option",
+	"WARNING: {illegal|Invalid} module parameter",
+	"WARNING: Your 'console=",
+	"EFI stub: WARNING:",
+	/* firmware and hardware */
+	"WARNING: BIOS bug: ",
+	"WARNING: Outdated ThinkPad BIOS",
+	"WARNING: This firmware may be missing",
+	"WARNING: F/W using newer ",
+	"WARNING: Please fix your firmware",
+	"WARNING: Invalid trigger for IRQ",
+	"WARNING: x1-x3 nonzero in violation of boot protocol",
+	"WARNING: CPU\\(s\\) started in wrong/inconsistent modes",
+	"WARNING: CPU#%d: NMI appears to be stuck",
+	"WARNING: Estimating %l frequency",
+	"WARNING: Missing the following errata may",
+	"WARNING: mapping %d kB @ ",
+	"WARNING: SMBus interface ",
+	"WARNING: Insufficient MSI-X vectors",
+	"WARNING: Performance may be reduced",
+	"WARNING: Intel \\(R\\) Network Connections are quality tested",
+	"WARNING: device requires firmware update",
+	"WARNING: ATAPI ",
+	/* file systems and disks */
+	"EXT4-{F|f}{S|s}{ \\(*\\)|}:",
+	"XFS \\(%i\\): WARNING",
+	"WARNING: * appears to be on the same physical disk",
+	"overlay: WARNING: memory leak will occur if overlay removed",
+	"AEN: WARNING:",
+	NULL,
+};
+
 /* Order counts: the first that stands in a line names its rules. */
 static const struct header headers[] = {
 	{
 		.text = "BUG:",
+		.common_word = true,
 		.rules = rules_bug,
 		.kind = "BUG-other",
 		/*
@@ -418,44 +474,31 @@ static const struct header headers[] = {
 	},
 	{
 		.text = "WARNING:",
+		.common_word = true,
 		.rules = rules_warning,
 		.kind = "WARNING",
-		/* Said of configuration, firmware and mitigations at boot, and by user space. */
-		BENIGN("WARNING: /etc/ssh/moduli does not exist, using fixed modulus",
-			"WARNING: workqueue cpumask: online intersect > possible intersect",
-			"WARNING: {T|t}he mand mount option",
-			"WARNING: Unsupported flag value\\(s\\) of 0x\\%x in DT_FLAGS_1",
-			"WARNING: fbcon: Driver '*' missed to adjust virtual screen size",
-			"WARNING: * uses {deprecated v2 capabilities|wireless extensions}",
-			"EXT4-{F|f}{S|s}{ \\(*\\)|}:", "XFS \\(%i\\): WARNING",
-			"WARNING: Unprivileged eBPF is enabled",
-			"WARNING: See https* for mitigation options",
-			"WARNING: Spectre{ |-}v2 mitigation {leaves|is off}",
-			"WARNING: ITS mitigation ", "WARNING: kernel not compiled with ",
-			"WARNING: CPU does not support IBPB", "WARNING: retbleed=stuff depends on",
-			"WARNING: polling idle and HT enabled",
-			"WARNING: BIOS bug: ", "EFI stub: WARNING:", "WARNING: 'bootconfig' found",
-			"WARNING: Ignoring cmdline option", "WARNING: Estimating %l frequency",
-			"WARNING: Missing the following errata may", "WARNING: mapping %d kB @ ",
-			"WARNING: * appears to be on the same physical disk",
-			"WARNING: device requires firmware update"),
+		.benign = warnings_of_circumstances,
 	},
 	{
 		.text = "INFO:",
+		.common_word = true,
 		.rules = rules_info,
 		.kind = "INFO-other",
 		BENIGN("INFO: lockdep is turned off", "INFO: Stall ended before state dump start",
 			"INFO: NMI handler", "INFO: recovery required on readonly filesystem",
 			"{handler|interrupt}*took too long",
 			"INFO: sys_* is not present in /proc/kallsyms",
-			"INFO: no syscalls can create resource", "rmt_storage:INFO:", "_INFO:"),
+			"INFO: no syscalls can create resource", "rmt_storage:INFO:", "_INFO:",
+			"{RAS|SOFTWARE|HARDWARE|BINARY|AEN:} INFO:", "^INFO:%g:"),
 	},
 	{.text = "Unable to handle kernel", .rules = rules_unable, .kind = "paging-request"},
 	{
 		.text = "general protection fault",
 		.rules = rules_gpf,
 		.kind = "GPF",
-		BENIGN("general protection fault * error:%d in "),
+		/* of a user program; where the code is from cannot always be said */
+		BENIGN("general protection fault * error:%d in ",
+			"general protection fault ip:%x sp:%x error:%x"),
 	},
 	{.text = "stack segment: ", .rules = rules_stack_segment, .kind = "CPU-exception"},
 	{.text = "Kernel panic", .rules = rules_panic, .role = HEADER_WITHIN, .kind = "panic"},
@@ -518,6 +561,7 @@ static const struct header headers[] = {
 		.rules = rules_hard_lockup,
 		.role = HEADER_OURS,
 		.kind = "hard-lockup",
+		.panics = true,
 	},
 	{
 		.text = "ainted): ",
@@ -533,6 +577,7 @@ static const struct header headers[] = {
 		.role = HEADER_OURS,
 		.kind = "CPU-exception",
 		.near = 400,
+		.panics = true,
 	},
 	{
 		.text = " ilc:",
@@ -541,6 +586,7 @@ static const struct header headers[] = {
 		.role = HEADER_OURS,
 		.kind = "CPU-exception",
 		.near = 400,
+		.panics = true,
 	},
 	{
 		.text = "unreferenced object",
@@ -691,9 +737,16 @@ static bool matches_any(const char *const *patterns, const struct slice *s)
 	return false;
 }
 
+/* Words of a program that stand in the kernel's log: audit records, and what init writes there. */
+static bool is_quoted(const struct slice *text)
+{
+	return pattern_find(
+		"^{audit{: type=%d |\\(}|type=%d audit\\(|%n[%d]: }", text->p, text->n, NULL);
+}
+
 const struct header *header_of(const struct log_line *line)
 {
-	if (line->foreign)
+	if (line->foreign || is_quoted(&line->text))
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(headers); i++) {
 		const struct header *h = &headers[i];

@@ -24,6 +24,7 @@
 #define REPORT_LINES 5000
 #define WINDOW (1U << 20) /* bytes of log after its start at which a report is closed */
 #define NEAR_LINES 60 /* what follows within so many of its lines is part of the same event */
+#define PANIC_LINES 400 /* the same, for a panic after an oops or a lockup */
 #define LEAD_LINES 24
 #define LEAD_LINES_TASK 50 /* with caller ids they are surely the same task's */
 
@@ -40,6 +41,7 @@ struct pending {
 	char *first; /* the first line as it came */
 	size_t first_len;
 	size_t lines;
+	bool bare; /* the first line lacks the prefix that the kernel's lines have */
 	bool second; /* another report has started */
 	bool skipping; /* a consequence is being told: nothing new */
 	bool all_cpus; /* other CPUs' stacks were asked for and belong to it */
@@ -51,6 +53,8 @@ struct klog {
 	struct header_filter filter;
 	struct line_form form;
 	size_t formed; /* bytes of buf whose lines have shown their form */
+	size_t lived; /* bytes of buf that have been searched for signs of a running kernel, */
+	bool alive; /* and one was there */
 	char *buf;
 	size_t len, cap;
 	size_t done; /* bytes of buf that have been looked at */
@@ -181,6 +185,7 @@ static int pending_close(struct klog *k, struct pending *p)
 	struct klog_report *out = &p->report.out;
 	struct report_text t = {
 		.header = p->header,
+		.bare = p->bare,
 		.herald = p->herald,
 		.lead = {p->text, p->lead_len},
 		.own = {p->text + p->lead_len, p->own_end - p->lead_len},
@@ -251,6 +256,7 @@ static int pending_open(
 		return err;
 	p->header = h;
 	p->ctx = l->ctx;
+	p->bare = l->ctx == CONTEXT_NONE && k->form.stamped;
 	p->first = malloc(l->raw.n + 2);
 	if (!p->first)
 		goto fail;
@@ -380,6 +386,18 @@ static struct pending *open_in(struct klog *k, uint64_t ctx, size_t max_lines)
 	return NULL;
 }
 
+/*
+ * One that a common header takes over, as it began with a line that syzbot has no word for. A
+ * panic may come late: it ends what that line told of.
+ */
+static struct pending *herald_in(struct klog *k, const struct header *h, uint64_t ctx)
+{
+	struct pending *p = open_in(k, ctx, REPORT_LINES);
+	size_t near = p && p->header->panics && h->role == HEADER_WITHIN ? PANIC_LINES : NEAR_LINES;
+
+	return p && p->header->role == HEADER_OURS && p->lines <= near ? p : NULL;
+}
+
 /* Whether a line with a header belongs to a report that is open already. */
 static bool belongs(struct klog *k, const struct header *h, const struct log_line *l)
 {
@@ -400,19 +418,42 @@ static bool belongs(struct klog *k, const struct header *h, const struct log_lin
 	return open_in(k, l->ctx, NEAR_LINES);
 }
 
-/* "Booting the kernel." is a reboot only if a kernel ran before. */
-static bool is_first_boot(const struct klog *k, const struct header *h, const char *line_start)
+/* Whether a line tells of a kernel that runs, or of a program on it. */
+static bool shows_life(const char *p, size_t n)
 {
-	const char *start = history_start(k, line_start);
+	static const char *const texts[] = {
+		"Linux version ", " login: ", "reboot: ", "executing program"};
+
+	if (n && p[0] == '[' && pattern_find("^[%-%d.%d]", p, n, NULL))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (memmem(p, n, texts[i], strlen(texts[i])))
+			return true;
+	return false;
+}
+
+/*
+ * "Booting the kernel." is a reboot only if a kernel ran before. Lines are looked at once, and
+ * only those right before such a line: most of a log is never parsed.
+ */
+static bool is_first_boot(struct klog *k, const struct header *h, const char *line_start)
+{
+	const char *p = history_start(k, line_start), *nl;
 
 	if (strcmp(h->text, "Booting the kernel."))
 		return false;
-	for (const char *p = line_start; p > start; p--)
-		if (p[-1] == '[' &&
-			(p - 1 == start ? start == k->buf && !k->base : p[-2] == '\n') &&
-			pattern_find("^[%-%d.%d]", p - 1, (size_t)(line_start - p), NULL))
-			return false;
-	return true;
+	if (p < k->buf + k->lived)
+		p = k->buf + k->lived;
+	else if (p > k->buf || k->base)
+		p = memchr(p, '\n', (size_t)(line_start - p));
+	for (; p && p < line_start && !k->alive; p = nl + 1) {
+		nl = memchr(p, '\n', (size_t)(line_start - p));
+		if (!nl)
+			break;
+		k->alive = shows_life(p, (size_t)(nl - p));
+	}
+	k->lived = (size_t)(line_start - k->buf);
+	return !k->alive;
 }
 
 static int close_finished(struct klog *k, uint64_t offset)
@@ -493,11 +534,8 @@ static int take_line(struct klog *k, const char *s, const char *end)
 	if (!h && !k->nopen)
 		return 0;
 	understand(&m, &l, h);
-	if (h && (h->role == HEADER_MAIN || h->role == HEADER_WITHIN)) {
-		herald = open_in(k, l.ctx, NEAR_LINES);
-		if (herald && herald->header->role != HEADER_OURS)
-			herald = NULL;
-	}
+	if (h && (h->role == HEADER_MAIN || h->role == HEADER_WITHIN))
+		herald = herald_in(k, h, l.ctx);
 	for (size_t i = 0; i < k->nopen && !err; i++) {
 		struct pending *p = k->open[i];
 		size_t before = p->own_end;
@@ -570,6 +608,7 @@ static void forget(struct klog *k)
 	line_number(k, k->buf + drop);
 	k->counted -= drop;
 	k->formed -= k->formed < drop ? k->formed : drop;
+	k->lived -= k->lived < drop ? k->lived : drop;
 	memmove(k->buf, k->buf + drop, k->len - drop);
 	k->base += drop;
 	k->len -= drop;

@@ -50,33 +50,17 @@ static const char *clock_stamp(const char *p, const char *end, uint64_t *time_us
 	return p + 1;
 }
 
-/*
- * dmesg -T, -d, -e and reltime: "[Sat Nov 21 01:52:27 2026]", "[<    0.000012>]", "[
- * +0.000003]".
- */
+/* What dmesg prints instead of the clock: -T and -e a date, -d a difference, reltime both. */
 static const char *other_stamp(const char *p, const char *end)
 {
-	const char *close;
-	bool dot = false, colon = false;
+	static const char form[] = "^[{<%-%d.%d>|%-+%d.%d|%-%d.%d <%-%d.%d>|"
+				   "%i %i%_%d %d:%d:%d %d{ <%-%d.%d>|}|%i %d:%d}]";
+	struct pattern_match m;
+	size_t n = (size_t)(end - p) < 48 ? (size_t)(end - p) : 48;
 
-	if (p >= end || *p != '[')
+	if (n < 8 || p[0] != '[')
 		return NULL;
-	close = memchr(p, ']', (size_t)(end - p) < 48 ? (size_t)(end - p) : 48);
-	if (!close || close - p < 8)
-		return NULL;
-	for (const char *q = p + 1; q < close; q++) {
-		bool letter = (*q >= 'a' && *q <= 'z') || (*q >= 'A' && *q <= 'Z');
-
-		if (!letter && !is_digit(*q) && !strchr(" .:+<>", *q))
-			return NULL;
-		if (letter && (p[1] < 'A' || p[1] > 'Z'))
-			return NULL;
-		dot |= *q == '.';
-		colon |= *q == ':';
-	}
-	if (colon)
-		return p[1] >= 'A' && p[1] <= 'Z' && is_digit(close[-1]) ? close + 1 : NULL;
-	return dot && (p[1] == ' ' || p[1] == '<' || p[1] == '+') ? close + 1 : NULL;
+	return pattern_find(form, p, n, &m) ? m.end : NULL;
 }
 
 /* "[ T123]", "[    C0]": the caller. Returns what follows, or p. */
@@ -299,5 +283,6 @@ void line_parse(struct log_line *l, struct line_form *form, bool plain, const ch
 			text = p;
 	}
 	l->text = (struct slice){text, (size_t)(end - text)};
+	form->stamped |= l->ctx != CONTEXT_NONE;
 	mark_questionable(l);
 }

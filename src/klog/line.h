@@ -40,6 +40,7 @@ struct log_line {
 /* What earlier lines showed of the log's form. Starts zeroed. */
 struct line_form {
 	bool kmsg; /* /dev/kmsg records: lines that start with a space are properties */
+	bool stamped; /* the kernel's lines have a prefix */
 	char host[64]; /* "[stamp] HOST kernel: text" was seen */
 };
 

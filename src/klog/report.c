@@ -294,6 +294,7 @@ int report_describe(struct report *r, const struct report_text *t)
 	const char *names[FRAMES_MAX];
 	struct title title;
 	const struct rule *partial;
+	bool theirs; /* a program wrote it */
 	int err;
 
 	if (!find_rule(&f, t->header, text, &partial))
@@ -305,8 +306,11 @@ int report_describe(struct report *r, const struct report_text *t)
 	} else {
 		plain_title(&title, t->header, text);
 	}
-	r->out.crash = t->header->role != HEADER_KNOWN;
+	theirs = t->bare && t->header->common_word && !f.rule && !partial;
+	r->out.crash = t->header->role != HEADER_KNOWN && !theirs;
 	r->out.kind = f.rule ? f.rule->kind : partial ? partial->kind : t->header->kind;
+	if (theirs)
+		r->out.kind = "user-text";
 	r->out.corrupted = r->out.crash && (is_corrupted(&f, &title, t) ||
 						   (!f.rule && partial && !partial->keep_wording));
 	r->out.suppressed = r->out.crash && is_suppressed(t);

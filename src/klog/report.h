@@ -21,6 +21,7 @@ void string_set_free(struct string_set *set);
 
 struct report_text {
 	const struct header *header;
+	bool bare; /* the first line has no prefix, though the log's lines have one */
 	const struct header *herald; /* of a report in the lead that this one ended, or NULL */
 	struct slice lead; /* lines from before it */
 	struct slice own; /* its lines, up to where another report starts */

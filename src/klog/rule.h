@@ -96,6 +96,12 @@ struct header {
 	const char *kind; /* of a report that no rule names */
 	/* HEADER_OURS: within so many lines it belongs to the report before; 0: 60. */
 	unsigned int near;
+	/*
+	 * Programs use the word as well: a line that no rule knows and that lacks the prefix which
+	 * the kernel's lines have is theirs.
+	 */
+	bool common_word;
+	bool panics; /* HEADER_OURS: a panic that follows ends it, and names it as syzbot does */
 };
 
 extern const struct rule rules_bug[];

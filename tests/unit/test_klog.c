@@ -149,6 +149,11 @@ static void every_form_of_log_is_understood(void **state)
 		"[   12.345678][  T123] ",
 		"[   12.345678][    C0] ",
 		"[Sat Nov 21 01:52:27 2026] ",
+		"[Sat Nov 21 01:52:27 2026 <    0.000012>] ",
+		"[Nov21 01:52] ",
+		"[<    0.000012>] ",
+		"[   12.345678 <    0.000012>] ",
+		"[  +0.000012] ",
 		"kern  :warn  : [   12.345678] ",
 		"4,1234,567890,-;",
 		"4,1234,567890,-,caller=T123;",
@@ -193,6 +198,37 @@ static void what_user_space_writes_is_no_report(void **state)
 	expect("[ 1.000000] box kernel: fine\n[ 1.000000] box app[3]: WARNING: mine\n", "");
 }
 
+static void quoted_words_of_programs_are_no_report(void **state)
+{
+	expect("[ 1.0] audit: type=1400 audit(1.2:3): op=\"open\" name=\"BUG: x\"\n"
+	       "[ 1.0] audit: type=1130 audit(1.2:4): pid=1 msg='unit=a WARNING: no'\n"
+	       "[ 1.0] systemd[1]: a.service: WARNING: not found\n"
+	       "[ 1.0] (udev-worker)[12]: INFO: renamed\n",
+		"");
+}
+
+static void a_bare_line_among_stamped_ones_is_a_programs(void **state)
+{
+	expect("[ 1.0] eth0: link up\nWARNING: no swap found\n[ 1.1] eth0: link down\n",
+		"WARNING: no swap found||user-text|n\n");
+	expect("WARNING:root:python says\nINFO:my.module:too\n", "");
+	/* No line has a stamp; or the kernel's own wording, whose stamp was lost. */
+	expect("eth0: link up\nWARNING: no swap found\n", "WARNING: no swap found||WARNING|\n");
+	expect("[ 1.0] eth0: link up\nBUG: Bad rss-counter state mm:1 type:MM_ANONPAGES val:1\n",
+		"BUG: Bad rss-counter state||bad-rss-counter|\n");
+}
+
+static void a_broken_stamp_is_none(void **state)
+{
+	static const char log[] = "[ 1.0] INFO: task x:1 blocked for more than 143 seconds.\n"
+				  "[ 1.0] Call Trace:\n[ 1.\0 0]  not_of_it+0x1/0x2\n"
+				  "[ >1.0]  not_of_it+0x1/0x2\n[ 1.0]  of_it+0x1/0x2\n[ 1.0] \n";
+	static struct parsed got;
+
+	parse(&got, log, sizeof(log) - 1, sizeof(log));
+	assert_string_equal(got.s, "INFO: task hung in of_it|of_it|hung-task|\n");
+}
+
 static void harmless_lines_are_no_report(void **state)
 {
 	expect("[    1.0] INFO: lockdep is turned off.\n"
@@ -202,6 +238,11 @@ static void harmless_lines_are_no_report(void **state)
 	       "RETBleed attacks\n"
 	       "[    1.0] ODEBUG: x\n"
 	       "[    1.0] traps: a[1] general protection fault ip:1 sp:2 error:0 in a[3+4]\n"
+	       "[    1.0] traps: a[1] general protection fault ip:1 sp:2 error:0\n"
+	       "[    1.0] amdgpu 0000:03:00.0: amdgpu: RAS INFO: ras initialized successfully\n"
+	       "[    1.0] ixgbe 0000:01:00.0: WARNING: Intel (R) Network Connections are quality "
+	       "tested using Intel (R) Ethernet Optics.\n"
+	       "[    1.0] arch_timer: WARNING: Invalid trigger for IRQ3, assuming level low\n"
 	       "[    1.0] XFS (sda1): WARNING: Reset corrupted AGFL\n"
 	       "[    1.0] warning: `x' uses wireless extensions\n",
 		"");
@@ -214,6 +255,8 @@ static void first_boot_is_no_reboot(void **state)
 		"");
 	expect("[    0.000000] Linux version 6\nBooting the kernel.\n[    0.000000] Linux version "
 	       "6\n",
+		"unexpected kernel reboot||reboot|\n");
+	expect("executing program 1:\nopen(0)\nSeaBIOS\nBooting the kernel.\n",
 		"unexpected kernel reboot||reboot|\n");
 }
 
@@ -288,6 +331,17 @@ static void stalls_are_named_after_what_was_entered(void **state)
 	expect(LOCKUP, "BUG: hard lockup in do_mbind|do_mbind|hard-lockup|\n");
 	expect(LOCKUP LOCKUP_PANIC, "kernel panic: Hard LOCKUP||panic|p\n");
 	expect_alt(LOCKUP LOCKUP_PANIC, "BUG: hard lockup in do_mbind");
+}
+
+static void a_panic_names_the_lockup_before_it_however_late(void **state)
+{
+	char log[8192] = LOCKUP;
+
+	for (int i = 0; i < 100; i++)
+		strcat(log, "[ 1.0] R10: 0 R11: 1\n");
+	strcat(log, LOCKUP_PANIC);
+	expect(log, "kernel panic: Hard LOCKUP||panic|p\n");
+	expect_alt(log, "BUG: hard lockup in do_mbind");
 }
 
 static void lockdep_names_the_lock_that_was_wanted(void **state)
@@ -578,11 +632,15 @@ int main(void)
 		cmocka_unit_test(interleaved_tasks_are_kept_apart),
 		cmocka_unit_test(every_form_of_log_is_understood),
 		cmocka_unit_test(what_user_space_writes_is_no_report),
+		cmocka_unit_test(quoted_words_of_programs_are_no_report),
+		cmocka_unit_test(a_bare_line_among_stamped_ones_is_a_programs),
+		cmocka_unit_test(a_broken_stamp_is_none),
 		cmocka_unit_test(harmless_lines_are_no_report),
 		cmocka_unit_test(first_boot_is_no_reboot),
 		cmocka_unit_test(known_events_are_told_but_are_no_crash),
 		cmocka_unit_test(sanitisers_are_named),
 		cmocka_unit_test(stalls_are_named_after_what_was_entered),
+		cmocka_unit_test(a_panic_names_the_lockup_before_it_however_late),
 		cmocka_unit_test(lockdep_names_the_lock_that_was_wanted),
 		cmocka_unit_test(other_machines_frames_are_read),
 		cmocka_unit_test(both_wordings_of_a_warning_are_read),

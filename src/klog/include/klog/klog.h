@@ -21,7 +21,7 @@ struct klog_options {
 };
 
 struct klog_report {
-	bool crash; /* a finding; false: known and harmless (see kind) */
+	bool crash; /* a finding; false: known and harmless, or a program's words (see kind) */
 	bool corrupted; /* cut off or mixed up: the title counts, the frame is not to be trusted */
 	bool suppressed; /* a user-space tool out of memory, not the kernel */
 	bool panicked; /* the kernel panicked afterwards */
@@ -29,7 +29,8 @@ struct klog_report {
 	const char *const *alt; /* two reports are one bug if {title} + alt intersect; sorted */
 	size_t nalt;
 	const char *type; /* "KASAN-READ", "LOCKDEP", ...; "" where syzbot has none */
-	const char *kind; /* what it was taken for: "KASAN", "hung-task", "oom"; never NULL */
+	const char *
+		kind; /* what it was taken for: "KASAN", "hung-task", "oom", "user-text"; never NULL */
 	const char *frame; /* guilty function; "corrupted": missing; "": titles have none */
 	const char *text; /* stripped lines, each with '\n'; NUL-ended; may hold raw bytes */
 	size_t text_len;
