@@ -136,7 +136,7 @@ static void compare(struct credit *c)
 			sink(c, place, NOISY);
 		else if (c->least[place] != c->most[place])
 			sink(c, place, LOOSE);
-		if (new && c->noise[place] == NOISY)
+		if (new && !c->repeated && c->noise[place] == NOISY)
 			give(c, place);
 	}
 }
@@ -204,7 +204,7 @@ void credit_end(struct credit *c, unsigned char *map)
 	for (uint32_t i = 0; i < c->n; i++) {
 		uint32_t place = c->used[i];
 
-		if (!c->seen[place] && c->most[place])
+		if (!c->repeated && !c->seen[place] && c->most[place])
 			c->counts[layer_at(place)].seen++;
 		if (!c->repeated && c->most[place])
 			c->seen[place] |= (uint8_t)(1 << (c->most[place] - 1));

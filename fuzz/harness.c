@@ -132,6 +132,8 @@ int main(int argc, char **argv)
 
 	if (r)
 		return r > 0 ? EXIT_CLEAN : EXIT_USAGE;
+	if (o.list_ops)
+		return target_list_ops(&o, stdout) < 0 ? EXIT_USAGE : EXIT_CLEAN;
 	r = under_afl(&o);
 	return r >= 0 ? r : over_files(&o, argv + first, argc - first);
 }

@@ -314,6 +314,11 @@ void rig_close(struct rig *r)
 	free(r);
 }
 
+bool rig_can_run(const struct rig *r, unsigned int op)
+{
+	return r->runnable[op];
+}
+
 const struct crew *rig_crew(const struct rig *r)
 {
 	return r->crew;

@@ -52,6 +52,8 @@ int rig_open(const struct rig_options *o, struct rig **ret);
 /* Ends the executors and undoes what was set up. */
 void rig_close(struct rig *r);
 
+bool rig_can_run(const struct rig *r, unsigned int op);
+
 /* The program as it runs here: see docs/fuzz.md. Pure function of the program and the machine. */
 void rig_fit(const struct rig *r, struct program *p);
 

@@ -36,6 +36,7 @@ static const char help[] =
 	"  --stall SECONDS   a lane that long in one op is a finding (default: 20)\n"
 	"  --cases N         programs that one set of executors runs (default: 256)\n"
 	"  --stats FILE      figures as JSON, renewed each second\n"
+	"  --ops             prints the ops that can run here, by commas (for SUNDER_MUTATOR_OPS)\n"
 	"  --regions         prints the layers' places in the map as JSON, and ends\n"
 	"  --dry             decodes, prints and encodes; executes nothing\n"
 	"  --help            this\n\n"
@@ -53,6 +54,7 @@ enum {
 	OPT_STALL,
 	OPT_CASES,
 	OPT_STATS,
+	OPT_OPS,
 	OPT_REGIONS,
 	OPT_DRY
 };
@@ -69,6 +71,7 @@ static const struct option options[] = {
 	{"stall", required_argument, NULL, OPT_STALL},
 	{"cases", required_argument, NULL, OPT_CASES},
 	{"stats", required_argument, NULL, OPT_STATS},
+	{"ops", no_argument, NULL, OPT_OPS},
 	{"regions", no_argument, NULL, OPT_REGIONS},
 	{"dry", no_argument, NULL, OPT_DRY},
 	{"help", no_argument, NULL, 'h'},
@@ -149,6 +152,9 @@ static int parse_option(struct target_options *o, int opt, const char *arg)
 		return r;
 	case OPT_STATS:
 		o->stats = arg;
+		return 0;
+	case OPT_OPS:
+		o->list_ops = true;
 		return 0;
 	case OPT_DRY:
 		o->rig.dry = true;
@@ -420,6 +426,27 @@ bool target_run(struct target *t, const unsigned char *data, size_t len, unsigne
 		map[MAP_SIZE - 1] |= 1;
 	tick(t);
 	return false;
+}
+
+int target_list_ops(const struct target_options *o, FILE *out)
+{
+	struct rig_options dry = o->rig;
+	struct rig *rig;
+	const char *comma = "";
+	int r;
+
+	dry.dry = true;
+	r = rig_open(&dry, &rig);
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; i < OP_NUMBERS; i++)
+		if (rig_can_run(rig, i)) {
+			fprintf(out, "%s%s", comma, op_get(i)->name);
+			comma = ",";
+		}
+	fputc('\n', out);
+	rig_close(rig);
+	return 0;
 }
 
 const struct rig_result *target_result(const struct target *t)

@@ -10,6 +10,7 @@ struct target_options {
 	struct rig_options rig;
 	uint32_t layers; /* bit mask of enum layer */
 	const char *stats; /* --stats; NULL: none */
+	bool list_ops; /* --ops */
 };
 
 /*
@@ -29,6 +30,9 @@ void target_close(struct target *t);
  * nothing but that.
  */
 bool target_run(struct target *t, const unsigned char *data, size_t len, unsigned char *map);
+
+/* --ops: the names of the ops that can run here and are allowed, by commas. 0 or -errno, logged. */
+int target_list_ops(const struct target_options *o, FILE *out);
 
 /* Of the last run. */
 const struct rig_result *target_result(const struct target *t);

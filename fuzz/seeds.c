@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Seeds for afl-fuzz: the programs of jobs, as bytes; and a dictionary of the ops, for its own mutations. */
+#include <errno.h>
+#include <getopt.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "oracle/oracle.h"
+#include "place.h"
+#include "plan/number.h"
+#include "report/report.h"
+#include "run.h"
+
+/* Huge pages that a seed's first lane touches of each slot: a program populates nothing by itself. */
+enum { TOUCHED_PMDS = 2, DRAWN_ROUNDS = 2, MEET_MAX = PROGRAM_MAX_MEET };
+
+static const char help[] =
+	"usage: sunder-seeds [options] DIR [JOB...]\n"
+	"       sunder-seeds --dictionary\n"
+	"Writes the programs of jobs as bytes, seeds for afl-fuzz: one file a program in DIR, "
+	"which is "
+	"made.\n"
+	"JOB: as for 'sunder run' (default: all that come with sunder).\n\n"
+	"  --rounds N        programs of each part of a job that draws them (default: 2)\n"
+	"  --seed N          of what is drawn (default: 1)\n"
+	"  --allow CLASS[,CLASS]  ops of these hazard classes as well\n"
+	"  --dictionary      prints a dictionary for afl-fuzz -x\n"
+	"  --help            this\n";
+
+enum { OPT_ROUNDS = 256, OPT_SEED, OPT_ALLOW, OPT_DICTIONARY };
+
+static const struct option options[] = {
+	{"rounds", required_argument, NULL, OPT_ROUNDS},
+	{"seed", required_argument, NULL, OPT_SEED},
+	{"allow", required_argument, NULL, OPT_ALLOW},
+	{"dictionary", no_argument, NULL, OPT_DICTIONARY},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+struct seeds {
+	const char *dir;
+	uint64_t rounds;
+	struct plan_options plan;
+	struct machine machine;
+	bool dictionary;
+	unsigned int written, failed;
+};
+
+/* ---- the dictionary ---- */
+
+static void print_token(const char *op, const char *arg, const char *word,
+	const unsigned char *bytes, unsigned int n)
+{
+	printf("%s%s%s%s%s=\"", op, arg ? "_" : "", arg ? arg : "", word ? "_" : "",
+		word ? word : "");
+	for (unsigned int i = 0; i < n; i++)
+		printf("\\x%02x", bytes[i]);
+	puts("\"");
+}
+
+static void print_flags(const struct op *op, const struct arg_desc *d)
+{
+	for (unsigned int w = 0; d->words[w].name; w++) {
+		uint32_t bit = 1U << w;
+		unsigned char bytes[4] = {(unsigned char)bit, (unsigned char)(bit >> 8),
+			(unsigned char)(bit >> 16), (unsigned char)(bit >> 24)};
+
+		print_token(op->name, d->name, d->words[w].name, bytes, sizeof(bytes));
+	}
+}
+
+/* An op's byte; with the first page of a range and whole huge pages behind it; its flags. */
+static void print_dictionary(void)
+{
+	puts("# Ops of sunder's programs (plan/program.c says where they stand in the bytes).");
+	for (unsigned int i = 0; i < OP_NUMBERS; i++) {
+		const struct op *op = op_get(i);
+		unsigned char bytes[11] = {(unsigned char)i, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0};
+
+		if (!op)
+			continue;
+		print_token(op->name, NULL, NULL, bytes, 1);
+		if (op_nargs(op) >= 4 && op->args[3].kind == ARG_LEN)
+			print_token(op->name, "huge", NULL, bytes, sizeof(bytes));
+		for (unsigned int k = 0; k < op_nargs(op); k++)
+			if (op->args[k].kind == ARG_FLAGS)
+				print_flags(op, &op->args[k]);
+	}
+}
+
+/* ---- programs ---- */
+
+static bool has_timings(const struct program *p)
+{
+	for (unsigned int l = 0; l < p->nlanes; l++)
+		if (p->lane[l].timed)
+			return true;
+	return false;
+}
+
+static void put_first(struct program_lane *l, const struct op_call *c)
+{
+	unsigned int n = l->nops < PROGRAM_MAX_OPS ? l->nops : PROGRAM_MAX_OPS - 1;
+
+	memmove(&l->op[1], &l->op[0], n * sizeof(l->op[0]));
+	memmove(&l->timing[1], &l->timing[0], n * sizeof(l->timing[0]));
+	l->timed <<= 1;
+	l->op[0] = *c;
+	l->nops = (uint8_t)(n + 1);
+}
+
+/*
+ * In a run most slots begin with huge pages; here lane 0 brings them. The others wait for it, by a meet, where nobody
+ * has a timing of his own.
+ */
+static void populate(struct program *p, const struct plan *plan, uint32_t pmd_pages)
+{
+	int touch = op_find("touch");
+	struct op_timing meet = {.meet = MEET_MAX};
+	bool timed = has_timings(p);
+	unsigned int n = 0;
+
+	for (unsigned int i = p->nslots; i-- && touch >= 0;) {
+		struct op_call c = {
+			.op = (uint8_t)touch, .arg = {i, 0, 0, TOUCHED_PMDS * pmd_pages, 1}};
+		bool used = false;
+
+		for (unsigned int l = 0; l < p->nlanes; l++)
+			for (unsigned int k = 0; k < p->lane[l].nops; k++)
+				used |= op_get(p->lane[l].op[k].op)->backings &&
+					p->lane[l].op[k].arg[0] == i;
+		if (used && (plan->slots_present >> i & 1)) {
+			put_first(&p->lane[0], &c);
+			n++;
+		}
+	}
+	if (!n || timed)
+		return;
+	for (unsigned int l = 0; l < p->nlanes; l++)
+		if (p->lane[l].nops > (l ? 0 : n))
+			program_set_timing(&p->lane[l], l ? 0 : n, &meet);
+}
+
+static int write_program(struct seeds *s, const char *name, const struct program *p)
+{
+	unsigned char bytes[PROGRAM_MAX_BYTES];
+	ssize_t n = program_encode(p, bytes, sizeof(bytes));
+	char path[512];
+	int r = n < 0 ? (int)n : 0;
+
+	if (snprintf(path, sizeof(path), "%s/%s", s->dir, name) >= (int)sizeof(path))
+		r = -ENAMETOOLONG;
+	if (r == 0)
+		r = path_publish(path, (const char *)bytes, (size_t)n);
+	if (r < 0)
+		log_error("%s/%s: %s", s->dir, name, strerror(-r));
+	else
+		s->written++;
+	return r;
+}
+
+static bool is_drawn(const struct plan_crew *c)
+{
+	for (unsigned int l = 0; l < c->nlanes; l++)
+		if (!c->lane[l].sequence && c->lane[l].nops)
+			return true;
+	return false;
+}
+
+static int write_part(struct seeds *s, const struct plan *p, const char *job, unsigned int part)
+{
+	_cleanup_free_ struct program *program = calloc(1, sizeof(*program));
+	int r = 0;
+
+	if (!program)
+		return -ENOMEM;
+	for (unsigned int c = 0; r == 0 && c < p->ncrews; c++) {
+		uint64_t rounds = is_drawn(&p->crew[c]) ? s->rounds : 1;
+
+		for (uint64_t i = 0; r == 0 && i < rounds; i++) {
+			char name[128];
+
+			memset(program, 0, sizeof(*program));
+			plan_draw(p, c, i, program);
+			populate(program, p, p->pmd_pages);
+			snprintf(name, sizeof(name), "%.60s-%u-%u-%" PRIu64, job, part, c, i);
+			r = write_program(s, name, program);
+		}
+	}
+	return r;
+}
+
+/* all: the word stands for no wish. Jobs that take turns are made of other jobs. */
+static void write_job(struct seeds *s, const char *word, bool all)
+{
+	_cleanup_free_ char *file = place_job(word);
+	const char *base = file ? strrchr(file, '/') : NULL;
+	struct plan *plan;
+	char err[1024] = "", job[64];
+	int r = file ? plan_load(file, &s->machine, &s->plan, &plan, err, sizeof(err)) : -ENOMEM;
+
+	if (r == -ENODATA) {
+		log_note("%s", err); /* nothing of it can run here */
+		return;
+	}
+	if (r < 0) {
+		log_error("%s", err[0] ? err : strerror(-r));
+		s->failed++;
+		return;
+	}
+	base = base ? base + 1 : file;
+	snprintf(job, sizeof(job), "%.*s", (int)strcspn(base, "."), base);
+	for (unsigned int i = 0; r == 0 && !(all && plan->nturns) && i < plan_nparts(plan); i++)
+		r = write_part(s, plan_part(plan, i), job, i);
+	s->failed += r < 0;
+	plan_free(plan);
+}
+
+/* All jobs beside quick.job; but busted.job must fail. */
+static void write_all_jobs(struct seeds *s)
+{
+	_cleanup_free_ char *quick = place_job("quick.job"), *pattern = NULL;
+	char *slash = quick ? strrchr(quick, '/') : NULL;
+	glob_t g;
+
+	if (slash)
+		*slash = '\0';
+	if (asprintf(&pattern, "%s/*.job", slash ? quick : "workloads") < 0)
+		return;
+	if (glob(pattern, 0, NULL, &g) != 0) {
+		log_error("%s: there are no jobs; name some", pattern);
+		s->failed++;
+		return;
+	}
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		if (!strstr(g.gl_pathv[i], "/busted.job"))
+			write_job(s, g.gl_pathv[i], true);
+	globfree(&g);
+}
+
+/* ---- the command line ---- */
+
+static int parse_number(const char *option, const char *arg, uint64_t *ret)
+{
+	if (number_parse(arg, ret) == 0 && *ret)
+		return 0;
+	log_error("%s: not a number above 0: %s", option, arg);
+	return -EINVAL;
+}
+
+/* 1: --help. */
+static int parse(struct seeds *s, int argc, char **argv)
+{
+	int opt, r = 0;
+
+	while (r == 0 && (opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (opt) {
+		case 'h':
+			fputs(help, stdout);
+			return 1;
+		case OPT_ROUNDS:
+			r = parse_number("--rounds", optarg, &s->rounds);
+			break;
+		case OPT_SEED:
+			r = parse_number("--seed", optarg, &s->plan.seed);
+			break;
+		case OPT_ALLOW:
+			r = run_parse_allow(optarg, &s->plan.allow);
+			break;
+		case OPT_DICTIONARY:
+			s->dictionary = true;
+			break;
+		default:
+			r = -EINVAL;
+		}
+	}
+	if (r == 0 && !s->dictionary && optind == argc) {
+		log_error("where to? Name a directory (see --help)");
+		r = -EINVAL;
+	}
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const oracles[] = {
+#define X(id, name, help) #name,
+		ORACLE_LIST(X)
+#undef X
+			NULL};
+	struct seeds s = {.rounds = DRAWN_ROUNDS,
+		.plan = {.seed = 1,
+			.tmp_dir = "/var/tmp",
+			.oracle_names = oracles,
+			.inject_names = inject_names}};
+	int r = parse(&s, argc, argv);
+
+	if (r)
+		return r > 0 ? EXIT_CLEAN : EXIT_USAGE;
+	if (s.dictionary) {
+		print_dictionary();
+		return fflush(stdout) == 0 ? EXIT_CLEAN : EXIT_USAGE;
+	}
+	s.dir = argv[optind++];
+	r = path_make_dirs(s.dir);
+	if (r < 0) {
+		log_error("%s: %s", s.dir, strerror(-r));
+		return EXIT_USAGE;
+	}
+	if (machine_probe(&s.machine) < 0)
+		return EXIT_USAGE;
+	caps_setup(&s.machine, s.plan.tmp_dir);
+	if (optind == argc)
+		write_all_jobs(&s);
+	for (int i = optind; i < argc; i++)
+		write_job(&s, argv[i], false);
+	machine_free(&s.machine);
+	printf("%u seeds in %s\n", s.written, s.dir);
+	return s.failed ? EXIT_USAGE : s.written ? EXIT_CLEAN : EXIT_NOTHING;
+}
