@@ -37,6 +37,8 @@ void layer_state(const struct crew *c, const struct program *p, struct marks *m)
 	const struct crew_ctl *ctl = c->ctl;
 	struct op_env e = layer_env(c);
 
+	if (atomic_load_explicit(&ctl->untouched, memory_order_relaxed))
+		return;
 	for (unsigned int i = 0; i < ctl->nslots; i++) {
 		unsigned int op = ctl->slot[i].present ? last_op(&e, ctl, p, i) : OP_NUMBERS;
 

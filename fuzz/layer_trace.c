@@ -165,5 +165,6 @@ void layer_trace(struct trace_watch *w, struct marks *m)
 			marks_add(m, LAYER_TRACE,
 				mix2(w->hash[i], (unsigned int)(63 - __builtin_clzll(delta)) / 2),
 				0);
+		w->before[i] = now[i];
 	}
 }

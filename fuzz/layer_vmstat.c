@@ -97,5 +97,6 @@ void layer_vmstat(struct vmstat_watch *w, struct marks *m)
 		if (delta && w->wanted[i])
 			marks_add(m, LAYER_VMSTAT,
 				mix2(i, (unsigned int)(63 - __builtin_clzll(delta)) / 2), 0);
+		w->before[i] = now[i];
 	}
 }

@@ -74,10 +74,12 @@ struct op_env layer_env(const struct crew *c)
 		.nprocs = c->ctl->nprocs};
 }
 
-void layers_begin(struct layers *s)
+void layers_begin(struct layers *s, bool anew)
 {
 	uint64_t start = clock_ticks(), now;
 
+	if (!anew)
+		return;
 	if (!s->off[LAYER_VMSTAT])
 		vmstat_begin(s->vmstat);
 	now = clock_ticks();

@@ -18,8 +18,8 @@ void layers_close(struct layers *s);
 const char *layer_off(const struct layers *s, enum layer l);
 void layer_turn_off(struct layers *s, enum layer l, const char *why);
 
-/* Right before a program runs. */
-void layers_begin(struct layers *s);
+/* Right before a program runs. anew: the figures at the end of the last one do not do as those at the beginning of this one. */
+void layers_begin(struct layers *s, bool anew);
 
 /* After it. p: what ran, as it was fed. */
 void layers_take(struct layers *s, const struct crew *c, const struct program *p, struct marks *m);

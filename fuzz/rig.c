@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -254,6 +255,8 @@ static int open_rig(struct rig *r)
 {
 	int e;
 
+	/* Executors are forked from here: copying huge pages would take most of their start. They allow them again. */
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	take_all_cpus();
 	take_signals();
 	clock_setup();

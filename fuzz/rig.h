@@ -57,7 +57,10 @@ bool rig_can_run(const struct rig *r, unsigned int op);
 /* The program as it runs here: see docs/fuzz.md. Pure function of the program and the machine. */
 void rig_fit(const struct rig *r, struct program *p);
 
-/* Runs a program that was fitted. look: also at what the kernel tells about the mappings when it has ended. */
+/* Sees that there are executors for a program that was fitted. True if rig_run() can follow. */
+bool rig_ready(struct rig *r, const struct program *p, struct rig_result *ret);
+
+/* Runs it. look: also at what the kernel tells about the mappings when it has ended. */
 void rig_run(struct rig *r, const struct program *p, bool look, struct rig_result *ret);
 
 /* True if looking may cost some more of the time. */

@@ -40,7 +40,7 @@ struct rig {
 	uint64_t number; /* of the case; the recording's round */
 	char lost[160];
 	struct rig_counts counts;
-	uint64_t look_ns, unlooked_ns; /* spent on looks; a usual case without */
+	uint64_t look_ns; /* spent on looks */
 	struct rig_result *result; /* of the case that runs */
 };
 

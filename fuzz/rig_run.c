@@ -342,10 +342,8 @@ static void add_times(struct rig *r, uint64_t began, bool look, struct rig_resul
 	ret->op_ns = longest;
 	r->counts.case_ns += ret->ns;
 	r->counts.op_ns += longest;
-	if (look)
-		r->look_ns += ret->ns > r->unlooked_ns ? ret->ns - r->unlooked_ns : 0;
-	else
-		r->unlooked_ns = (7 * r->unlooked_ns + ret->ns) / 8;
+	if (look && r->crew)
+		r->look_ns += clock_to_ns(atomic_exchange(&r->crew->ctl->look_ticks, 0));
 }
 
 bool rig_look_is_due(const struct rig *r)
@@ -353,10 +351,9 @@ bool rig_look_is_due(const struct rig *r)
 	return r->look_ns * LOOK_SHARE <= r->counts.case_ns;
 }
 
-void rig_run(struct rig *r, const struct program *p, bool look, struct rig_result *ret)
+bool rig_ready(struct rig *r, const struct program *p, struct rig_result *ret)
 {
 	unsigned int ops = 0;
-	uint64_t began;
 
 	*ret = (struct rig_result){.outcome = RIG_RAN};
 	r->result = ret;
@@ -368,11 +365,16 @@ void rig_run(struct rig *r, const struct program *p, bool look, struct rig_resul
 		r->counts.nothing++;
 	}
 	if (!ops || r->o.dry)
-		return;
+		return false;
 	if (r->crew && (r->crew_cases >= r->o.cases || !fits(r, p)))
 		drop_crew(r);
-	if (!r->crew && start_crew(r, p, ret) < 0)
-		return;
+	return r->crew || start_crew(r, p, ret) == 0;
+}
+
+void rig_run(struct rig *r, const struct program *p, bool look, struct rig_result *ret)
+{
+	uint64_t began;
+
 	feed(r, p);
 	r->number++;
 	record(r, p);

@@ -18,15 +18,16 @@
 #include "run.h"
 
 /* Huge pages that a seed's first lane touches of each slot: a program populates nothing by itself. */
-enum { TOUCHED_PMDS = 2, DRAWN_ROUNDS = 2, MEET_MAX = PROGRAM_MAX_MEET };
+enum { TOUCHED_PMDS = 2, DRAWN_ROUNDS = 2, MEET_MAX = PROGRAM_MAX_MEET, TEXT_MAX = 1 << 20 };
 
 static const char help[] =
-	"usage: sunder-seeds [options] DIR [JOB...]\n"
+	"usage: sunder-seeds [options] DIR [JOB|PROGRAM...]\n"
 	"       sunder-seeds --dictionary\n"
 	"Writes the programs of jobs as bytes, seeds for afl-fuzz: one file a program in DIR, "
 	"which is "
 	"made.\n"
-	"JOB: as for 'sunder run' (default: all that come with sunder).\n\n"
+	"JOB: as for 'sunder run' (default: all that come with sunder). PROGRAM: a program's text, "
+	"*.txt or *.program.\n\n"
 	"  --rounds N        programs of each part of a job that draws them (default: 2)\n"
 	"  --seed N          of what is drawn (default: 1)\n"
 	"  --allow CLASS[,CLASS]  ops of these hazard classes as well\n"
@@ -223,6 +224,38 @@ static void write_job(struct seeds *s, const char *word, bool all)
 	plan_free(plan);
 }
 
+/* As it is: also what a finding has in program.txt. */
+static void write_text(struct seeds *s, const char *file)
+{
+	_cleanup_free_ struct program *p = calloc(1, sizeof(*p));
+	_cleanup_free_ char *text = calloc(1, TEXT_MAX);
+	_cleanup_fclose_ FILE *f = fopen(file, "re");
+	const char *base = strrchr(file, '/');
+	char err[512], name[128];
+	size_t len;
+
+	s->failed++;
+	if (!f || !p || !text) {
+		log_error("%s: %s", file, strerror(errno));
+		return;
+	}
+	len = fread(text, 1, TEXT_MAX - 1, f);
+	if (program_parse(p, file, text, len, err, sizeof(err)) < 0) {
+		log_error("%s", err);
+		return;
+	}
+	base = base ? base + 1 : file;
+	snprintf(name, sizeof(name), "%.*s-%u", (int)strcspn(base, "."), base, s->written);
+	s->failed -= write_program(s, name, p) == 0;
+}
+
+static bool is_text(const char *file)
+{
+	const char *dot = strrchr(file, '.');
+
+	return dot && (strcmp(dot, ".txt") == 0 || strcmp(dot, ".program") == 0);
+}
+
 /* All jobs beside quick.job; but busted.job must fail. */
 static void write_all_jobs(struct seeds *s)
 {
@@ -320,7 +353,10 @@ int main(int argc, char **argv)
 	if (optind == argc)
 		write_all_jobs(&s);
 	for (int i = optind; i < argc; i++)
-		write_job(&s, argv[i], false);
+		if (is_text(argv[i]))
+			write_text(&s, argv[i]);
+		else
+			write_job(&s, argv[i], false);
 	machine_free(&s.machine);
 	printf("%u seeds in %s\n", s.written, s.dir);
 	return s.failed ? EXIT_USAGE : s.written ? EXIT_CLEAN : EXIT_NOTHING;

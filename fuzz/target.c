@@ -355,11 +355,15 @@ static void run_once(struct target *t, bool look)
 {
 	const struct crew *crew;
 
-	if (!t->o.rig.dry)
-		layers_begin(t->layers);
+	uint64_t crews = rig_counts(t->rig)->crews;
+
 	marks_clear(&t->marks);
-	rig_run(t->rig, &t->program, look, &t->result);
 	t->cases++;
+	if (rig_ready(t->rig, &t->program, &t->result)) {
+		/* What the kernel counted while executors started is not the program's. */
+		layers_begin(t->layers, crews != rig_counts(t->rig)->crews);
+		rig_run(t->rig, &t->program, look, &t->result);
+	}
 	crew = rig_crew(t->rig);
 	if (rig_no_kcov(t->rig) && !layer_off(t->layers, LAYER_KCOV))
 		layer_turn_off(t->layers, LAYER_KCOV, rig_no_kcov(t->rig));

@@ -4,6 +4,7 @@
 
 #include <linux/futex.h>
 #include <limits.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,7 +16,10 @@ static void wait_for_release(struct crew_ctl *ctl, uint32_t seq, uint64_t spin)
 		/* pairs with the release of the last lane's store */
 		if (atomic_load_explicit(&ctl->seq, memory_order_acquire) != seq)
 			return;
-		clock_relax();
+		if (ctl->yields)
+			sched_yield();
+		else
+			clock_relax();
 	} while (clock_ticks() < until);
 	atomic_fetch_add_explicit(&ctl->sleepers, 1, memory_order_seq_cst);
 	while (atomic_load_explicit(&ctl->seq, memory_order_seq_cst) == seq)

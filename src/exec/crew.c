@@ -2,11 +2,13 @@
 #include "exec/crew.h"
 #include "executor.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 enum { MEET_MARGIN_NS = 3000 }; /* to begin with; see meet.c */
+enum { WAIT_SPIN_NS = 200000 };
 
 static size_t lay_out(struct crew_ctl *ctl, struct space_mem *mem)
 {
@@ -41,6 +44,20 @@ static struct scarcity *run_scarcity(const struct plan *plan)
 	return shared;
 }
 
+/* Of a supervisor that feeds one crew after the other; for its life. NULL: none is needed, or no memory. */
+static _Atomic uint32_t *run_hidden(const struct plan *plan)
+{
+	static _Atomic uint32_t *shared;
+	void *p;
+
+	if (shared || !plan->fed)
+		return shared;
+	p = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (p != MAP_FAILED)
+		shared = p;
+	return shared;
+}
+
 static void describe(
 	struct crew_ctl *ctl, const struct plan *plan, unsigned int index, const struct machine *m)
 {
@@ -51,6 +68,7 @@ static void describe(
 	ctl->nprocs = pc->nprocs;
 	ctl->nslots = plan->nslots;
 	ctl->scarcity = run_scarcity(plan);
+	ctl->hidden = run_hidden(plan);
 	for (unsigned int l = 0; l < pc->nlanes; l++) {
 		ctl->lane_proc[l] = pc->lane[l].proc;
 		ctl->lane[l].kcov_fd = -1;
@@ -65,14 +83,18 @@ static void describe(
 static int map_ctl(struct crew *c)
 {
 	struct space_mem mem = {0};
-	struct crew_ctl *model = calloc(1, sizeof(*model)), *ctl;
+	struct crew_ctl *model, *ctl;
 	void *p;
 
-	if (!model)
-		return -ENOMEM;
+	/* Large, and hardly touched: none of it may come out of the heap, which would clear it. */
+	model = mmap(NULL, sizeof(*model), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (model == MAP_FAILED)
+		return -errno;
+	madvise(model, sizeof(*model), MADV_NOHUGEPAGE);
 	describe(model, c->plan, c->index, c->machine);
 	mem.size = c->ctl_size = lay_out(model, &mem);
-	free(model);
+	munmap(model, sizeof(*model));
 	p = mmap(NULL, c->ctl_size, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
@@ -232,7 +254,10 @@ void crew_next(struct crew *c)
 int crew_wait(const struct crew *c, uint64_t ns)
 {
 	struct timespec limit = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+	uint64_t until = clock_ticks() + clock_from_ns(WAIT_SPIN_NS);
 
+	while (c->ctl->yields && !crew_rests(c) && clock_ticks() < until)
+		sched_yield();
 	while (!crew_rests(c)) {
 		/* REST_WANTED: come_to_rest() changes it, then wakes */
 		if (syscall(SYS_futex, &c->ctl->rest, FUTEX_WAIT, REST_WANTED, &limit, NULL, 0) <

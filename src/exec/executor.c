@@ -232,6 +232,9 @@ _Noreturn void executor_main(struct crew *crew, pid_t supervisor)
 	int r;
 
 	behave(supervisor);
+	/* Our own stacks and buffers need no huge pages; slots have them from their first mapping on. */
+	if (crew->plan->fed)
+		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	join_cgroup(crew);
 	atomic_store_explicit(&ctl->pid[0], getpid(), memory_order_release);
 	if (!arena_find(ctl->slot, ctl->nslots, ctl->nlanes))
@@ -246,7 +249,9 @@ _Noreturn void executor_main(struct crew *crew, pid_t supervisor)
 	if (r < 0)
 		executor_fail(ctl, -r, "signal handlers");
 	ex.crowded = is_crowded(&ex);
-	ex.spin = ex.crowded ? 0 : clock_from_ns(SPIN_NS);
+	/* A fed crew has short epochs, in which sleeping and waking would take most of the time. */
+	ctl->yields = ex.crowded && ex.plan->fed;
+	ex.spin = ex.crowded && !ctl->yields ? 0 : clock_from_ns(SPIN_NS);
 	ex.learns = has_aims(&ex);
 	run_lanes(&ex);
 	_exit(0);

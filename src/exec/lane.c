@@ -535,13 +535,16 @@ static void phase_map(struct lane *l)
 	if (l->ex->ctl->scarcity || l->ex->uses)
 		pin(l); /* a CPU that went offline has let go of it */
 	if (l->first_of_proc) {
+		if (l->ex->plan->fed) /* until now the memory was our own (executor.c) */
+			prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
 		map_process(l);
 		for (unsigned int i = 0; i < l->env.ngears; i++)
 			if (l->env.gear[i].gear->begin)
 				l->env.gear[i].gear->begin(&l->env, l->env.gear[i].state);
 		if (!l->ex->plan->fed)
 			populate(l);
-		looks_begin(l);
+		if (!l->ex->ctl->unlooked)
+			looks_begin(l);
 	}
 	work_end(l);
 }
@@ -666,15 +669,41 @@ static void renew(struct lane *l)
 }
 
 /* Waits for the supervisor, which has asked for it. */
-static void come_to_rest(struct crew_ctl *ctl)
+static void come_to_rest(struct crew_ctl *ctl, uint64_t spin)
 {
+	uint64_t until = clock_ticks() + spin;
 	uint32_t wanted = REST_WANTED;
 
 	if (!atomic_compare_exchange_strong(&ctl->rest, &wanted, REST_REACHED))
 		return;
 	syscall(SYS_futex, &ctl->rest, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); /* crew_wait() */
+	while (ctl->yields && atomic_load(&ctl->rest) == REST_REACHED && clock_ticks() < until)
+		sched_yield();
 	while (atomic_load(&ctl->rest) == REST_REACHED)
 		syscall(SYS_futex, &ctl->rest, FUTEX_WAIT, REST_REACHED, NULL, NULL, 0);
+}
+
+/* Whatever changes a slot, or may, marks it first. */
+static bool is_untouched(const struct crew_ctl *ctl)
+{
+	for (unsigned int i = 0; i < ctl->nslots; i++)
+		for (uint32_t k = 0; ctl->slot[i].present && k < ctl->space[i].nchunks; k++)
+			if (atomic_load_explicit(&ctl->space[i].dirty[k], memory_order_relaxed))
+				return false;
+	return true;
+}
+
+/* What follows an epoch's last round: of a fed crew, only what has something to do. */
+static enum crew_phase after_rounds(const struct lane *l)
+{
+	struct crew_ctl *ctl = l->ex->ctl;
+
+	if (l->ex->plan->fed)
+		atomic_store_explicit(&ctl->untouched, is_untouched(ctl), memory_order_relaxed);
+	if (l->ex->plan->fed && ctl->unlooked && !l->env.ngears &&
+		atomic_load_explicit(&ctl->untouched, memory_order_relaxed))
+		return PHASE_BARE;
+	return ctl->wants_state ? PHASE_STATE : PHASE_SWEEP;
 }
 
 static bool limit_reached(const struct lane *l)
@@ -732,7 +761,7 @@ static void decide(void *arg)
 		return;
 	case PHASE_BARE:
 		renew(l);
-		come_to_rest(ctl);
+		come_to_rest(ctl, l->ex->spin);
 		atomic_store_explicit(&ctl->phase, limit_reached(l) ? PHASE_END : PHASE_MAP,
 			memory_order_relaxed);
 		return;
@@ -746,8 +775,7 @@ static void decide(void *arg)
 		atomic_store_explicit(&ctl->rounds_done, atomic_load(&ctl->rounds_done) + 1,
 			memory_order_relaxed);
 		if (limit_reached(l) || round % l->ex->plan->epoch_rounds == 0)
-			atomic_store_explicit(&ctl->phase,
-				ctl->wants_state ? PHASE_STATE : PHASE_SWEEP, memory_order_relaxed);
+			atomic_store_explicit(&ctl->phase, after_rounds(l), memory_order_relaxed);
 		else
 			release_round(l);
 	}

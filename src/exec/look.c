@@ -256,6 +256,12 @@ static void note_moves(struct lane *l, struct hugetlb_drift *d)
 	}
 }
 
+static void spend(struct lane *l, uint64_t ticks)
+{
+	l->ex->looks->spent += ticks;
+	atomic_fetch_add_explicit(&l->ex->ctl->look_ticks, ticks, memory_order_relaxed);
+}
+
 void looks_take(struct lane *l)
 {
 	struct looks *p = l->ex->looks;
@@ -274,7 +280,7 @@ void looks_take(struct lane *l)
 	look_repeat(l, look_dirty);
 	look_repeat(l, look_mlock);
 	p->turn++;
-	p->spent += clock_ticks() - start;
+	spend(l, clock_ticks() - start);
 }
 
 void looks_pass(struct lane *l)
@@ -293,5 +299,5 @@ void looks_bare(struct lane *l)
 	look_repeat(l, look_counters);
 	look_repeat(l, look_bare);
 	p->huge.moved = false;
-	p->spent += clock_ticks() - start;
+	spend(l, clock_ticks() - start);
 }

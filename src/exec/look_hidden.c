@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -57,21 +58,21 @@ static bool numa_balances(void)
 	return mode != '0';
 }
 
-/* Where no huge page can be had, none need be expected to be seen. */
-void look_hidden(struct executor *ex, const struct op_env *e, struct looks *p)
+/* A supervisor that starts many crews has it tried once. */
+enum { KNOWN = 1, HUGE_HIDDEN = 2, PAGES_HIDDEN = 4 };
+
+static void try_hidden(struct executor *ex, const struct op_env *e, struct looks *p)
 {
 	size_t pmd = ex->machine->pmd_size, len = 2 * pmd;
 	char *map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char *at = (char *)(((uintptr_t)map + pmd - 1) & ~((uintptr_t)pmd - 1));
 	bool huge;
 
-	p->hides_huge = p->hides_pages = true;
+	int disabled = prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0);
+
 	if (map == MAP_FAILED)
 		return;
-	if (numa_balances()) {
-		munmap(map, len);
-		return;
-	}
+	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
 	madvise(map, len, MADV_HUGEPAGE);
 	*at = 1;
 	huge = huge_kb(e, p, at, pmd) > 0;
@@ -80,4 +81,26 @@ void look_hidden(struct executor *ex, const struct op_env *e, struct looks *p)
 		p->hides_huge = p->hides_pages || !huge || huge_kb(e, p, at, pmd) == 0;
 	}
 	munmap(map, len);
+	if (disabled == 1)
+		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+}
+
+/* Where no huge page can be had, none need be expected to be seen. */
+void look_hidden(struct executor *ex, const struct op_env *e, struct looks *p)
+{
+	_Atomic uint32_t *once = ex->ctl->hidden;
+	uint32_t known = once ? atomic_load(once) : 0;
+
+	p->hides_huge = p->hides_pages = true;
+	if (numa_balances())
+		return;
+	if (known) {
+		p->hides_huge = known & HUGE_HIDDEN;
+		p->hides_pages = known & PAGES_HIDDEN;
+		return;
+	}
+	try_hidden(ex, e, p);
+	if (once)
+		atomic_store(once, KNOWN | (p->hides_huge ? HUGE_HIDDEN : 0U) |
+					   (p->hides_pages ? PAGES_HIDDEN : 0U));
 }

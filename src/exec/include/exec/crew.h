@@ -176,6 +176,9 @@ struct crew_ctl {
 	bool wants_state; /* epochs have a phase STATE */
 	/* Of a fed crew, set while it rests: what the coming epoch is spared. */
 	bool unlooked; /* nobody looks at what the kernel tells */
+	_Atomic bool
+		untouched; /* no op of the last epoch may have changed a slot: state[] is of an earlier one */
+	_Atomic uint64_t look_ticks; /* that processes have spent looking, in all */
 	struct slot_state state[PROGRAM_MAX_PROCS][SLOT_MAX][SLOT_MAX_VIEWS];
 	/* Slots; addresses are filled in by the first executor. */
 	struct slot slot[SLOT_MAX];
@@ -187,6 +190,7 @@ struct crew_ctl {
 	_Atomic uint32_t phase; /* enum crew_phase */
 	_Atomic uint64_t round, deadline, rounds_done;
 	_Atomic uint32_t sleepers; /* lanes in futex wait on seq */
+	bool yields; /* who waits lets others on its CPU run, and sleeps only after a while. Set before lanes start */
 	_Atomic bool stop; /* by the supervisor: end after this round */
 	_Atomic uint32_t rest; /* enum crew_rest; futex word */
 	/* Of the flight recorder (exec/flight.h). */
@@ -195,6 +199,8 @@ struct crew_ctl {
 	_Atomic uint64_t ask_at; /* the round from which on more are wanted */
 	_Atomic uint32_t grants; /* futex word, +1 for each grant */
 	int pmsg_fd; /* -1: there is none */
+	_Atomic uint32_t *
+		hidden; /* of look_hidden.c, shared by the supervisor's crews; NULL: each finds out */
 	struct scarcity *scarcity; /* the run's; NULL: no op of the plan makes memory scarce */
 	_Atomic uint32_t scarce; /* what this crew has begun of it and not ended */
 	_Atomic bool locked[PROGRAM_MAX_PROCS]; /* something was mlocked in this epoch */
