@@ -306,6 +306,10 @@ static bool find_ip(const struct slice *line, struct pattern_match *m)
 {
 	if (has(line->p, line->n, "PSW"))
 		return pattern_find("PSW%-: {%x |}{%x |}\\(" PAT_FUNC, line->p, line->n, m);
+	/* mips, loongarch */
+	if ((has(line->p, line->n, "epc ") || has(line->p, line->n, "ERA:")) &&
+		pattern_find("{epc|ERA}%-: %x " PAT_FUNC, line->p, line->n, m))
+		return true;
 	if (!has(line->p, line->n, "IP") && !has(line->p, line->n, "pc ") &&
 		!has(line->p, line->n, "PC is at"))
 		return false;

@@ -110,10 +110,11 @@ static const char *vma_kind(const struct report_text *t)
 	unsigned long flags;
 	bool anon;
 
-	if (!find(t, "vm_flags:(%x) anon_vma:(%x) mapping:", &m))
+	/* Kernels before 4.15 print a NULL pointer as "          (null)". */
+	if (!find(t, "vm_flags:(%x) anon_vma:{(%x)|%-\\(null\\)} mapping:", &m))
 		return NULL;
 	flags = hex(&m.cap[0]);
-	anon = hex(&m.cap[1]);
+	anon = m.cap[1].p && hex(&m.cap[1]);
 	if (flags & VM_HUGETLB)
 		return flags & VM_SHARED ? "shared hugetlb" : "private hugetlb";
 	if (flags & VM_PFNMAP)
@@ -244,7 +245,7 @@ static void add_page_kind(struct detail *d)
 		add_slice(d, &m.cap[0]);
 		add(d, " ");
 	}
-	if (find(d->t, "^head: order:(%d)", &m) || find(d->t, "^head: * order:(%d)", &m)) {
+	if (find(d->t, "^head:* order:(%d)", &m)) {
 		add(d, "order:");
 		add_slice(d, &m.cap[0]);
 		add(d, " ");

@@ -251,6 +251,14 @@ const struct rule rules_bug[] = {
 		.traceless = true,
 	},
 	{
+		/* The number of bytes is in the line. */
+		.title = "BUG: non-zero pgtables_bytes on freeing mm",
+		.name = "BUG: non-zero pgtables_bytes on freeing mm",
+		.kind = "nonzero-pgtables",
+		.traceless = true,
+		.keep_wording = true,
+	},
+	{
 		/* Freeing functions say nothing about who broke the page; who allocated it does. */
 		.title = "BUG: Bad page (state|cache)",
 		.name = "BUG: Bad page $1 in $F",

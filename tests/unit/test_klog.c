@@ -401,6 +401,27 @@ static void other_machines_frames_are_read(void **state)
 		"set_huge_pte_at|set_huge_pte_at|paging-request|\n");
 }
 
+static void mips_and_loongarch_give_the_instruction_pointer(void **state)
+{
+	static const char *const ips[] = {
+		"epc   : ffffffff8023a1f4 bad_fn+0x1c/0x34",
+		"   ERA: 900000000023a1f4 bad_fn+0x1c/0x34",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ips); i++) {
+		char log[512];
+
+		snprintf(log, sizeof(log),
+			"[ 1.0] CPU 1 Unable to handle kernel paging request at virtual address "
+			"0000000000000008, epc == 1, ra == 2\n[ 1.0] %s\n[ 1.0] Call Trace:\n"
+			"[ 1.0] [<ffffffff8023a1f4>] a+0x1/0x2\n[ 1.0] [<ffffffff8023a1f4>] "
+			"b+0x1/0x2\n",
+			ips[i]);
+		expect(log, "BUG: unable to handle kernel paging request in "
+			    "bad_fn|bad_fn|paging-request|\n");
+	}
+}
+
 static void both_wordings_of_a_warning_are_read(void **state)
 {
 #define REST                                                                              \
@@ -457,6 +478,11 @@ static void bad_page_map_tells_path_and_vma(void **state)
 	expect(BAD_MAP, "BUG: Bad page map||bad-page-map|\n");
 	expect_alt(BAD_MAP, "BUG: Bad page map in zap_pte_range");
 	expect_alt(BAD_MAP, "BUG: Bad page map in zap_pte_range (private hugetlb)");
+	expect_alt("[ 1.0] BUG: Bad page map in process x  pte:80067 pmd:1067\n"
+		   "[ 1.0] addr:00007f0000000000 vm_flags:00000473 anon_vma:          (null) "
+		   "mapping:          (null) index:7f00\n"
+		   "[ 1.0] Call Trace:\n[ 1.0]  vm_normal_page+0x1/0x2\n[ 1.0]  a+0x1/0x2\n",
+		"BUG: Bad page map in a (pfnmap)");
 }
 
 #define BAD_STATE                                                                             \
@@ -484,6 +510,10 @@ static void rss_counter_tells_type_and_sign(void **state)
 		"BUG: Bad rss-counter state type:MM_SHMEMPAGES below zero");
 	expect_alt("[ 1.0] BUG: Bad rss-counter state mm:ffff888100000000 idx:1 val:2\n",
 		"BUG: Bad rss-counter state type:MM_ANONPAGES");
+	expect("[ 1.0] BUG: non-zero pgtables_bytes on freeing mm: 4096\n",
+		"BUG: non-zero pgtables_bytes on freeing mm: NUM||nonzero-pgtables|\n");
+	expect_alt("[ 1.0] BUG: non-zero pgtables_bytes on freeing mm: 4096\n",
+		"BUG: non-zero pgtables_bytes on freeing mm");
 	expect_alt("[ 1.0] BUG: non-zero pgtables_bytes on freeing mm: -4096\n",
 		"BUG: non-zero pgtables_bytes on freeing mm, below zero");
 }
@@ -507,6 +537,17 @@ static void assertions_tell_condition_and_page(void **state)
 	expect_alt(VM_BUG,
 		"kernel BUG in __split_huge_pmd_locked: VM_BUG_ON_FOLIO(!folio_test_locked(folio)) "
 		"[anon order:NUM locked|uptodate|head|s");
+}
+
+static void dumps_of_older_kernels_tell_the_order_too(void **state)
+{
+	expect_alt("[ 1.0] page:0000000011111111 refcount:3 mapcount:0 mapping:00000000 index:0x0\n"
+		   "[ 1.0] head:0000000011111111 order:9 compound_mapcount:0 compound_pincount:0\n"
+		   "[ 1.0] flags: 0x17ffffc0090001(locked|node=0|zone=2)\n"
+		   "[ 1.0] page dumped because: VM_BUG_ON_PAGE(x)\n[ 1.0] kernel BUG at "
+		   "mm/a.c:3!\n[ 1.0] RIP: 0010:a+0x1/0x2\n[ 1.0] Call Trace:\n[ 1.0]  "
+		   "b+0x1/0x2\n[ 1.0]  c+0x1/0x2\n",
+		"kernel BUG in a: VM_BUG_ON_PAGE(x) [order:NUM locked]");
 }
 
 static void page_table_check_tells_its_caller(void **state)
@@ -643,6 +684,7 @@ int main(void)
 		cmocka_unit_test(a_panic_names_the_lockup_before_it_however_late),
 		cmocka_unit_test(lockdep_names_the_lock_that_was_wanted),
 		cmocka_unit_test(other_machines_frames_are_read),
+		cmocka_unit_test(mips_and_loongarch_give_the_instruction_pointer),
 		cmocka_unit_test(both_wordings_of_a_warning_are_read),
 		cmocka_unit_test(a_panic_that_ends_a_report_is_no_report_of_its_own),
 		cmocka_unit_test(a_report_without_its_stack_is_corrupted),
@@ -650,6 +692,7 @@ int main(void)
 		cmocka_unit_test(bad_page_state_tells_who_freed_and_why),
 		cmocka_unit_test(rss_counter_tells_type_and_sign),
 		cmocka_unit_test(assertions_tell_condition_and_page),
+		cmocka_unit_test(dumps_of_older_kernels_tell_the_order_too),
 		cmocka_unit_test(page_table_check_tells_its_caller),
 		cmocka_unit_test(underflow_tells_its_caller),
 		cmocka_unit_test(list_corruption_tells_what_was_wrong),
