@@ -332,18 +332,32 @@ static void tick(struct target *t)
 
 /* ---- running ---- */
 
+/* What was fitted is a program: its text and its bytes say the same. */
+static void check_dry(const struct target *t)
+{
+	static unsigned char bytes[2][PROGRAM_MAX_BYTES];
+	static struct program again;
+	ssize_t n = program_encode(&t->program, bytes[0], sizeof(bytes[0]));
+	char err[256];
+
+	if (n < 0 ||
+		program_parse(&again, "dry", t->printed, strlen(t->printed), err, sizeof(err)) <
+			0 ||
+		program_encode(&again, bytes[1], sizeof(bytes[1])) != n ||
+		memcmp(bytes[0], bytes[1], (size_t)n) != 0)
+		abort();
+}
+
 /* A dry run: the roads that a program takes without a kernel. */
-static void print_dry(struct target *t)
+static void run_dry(struct target *t)
 {
 	FILE *f = fmemopen(t->printed, sizeof(t->printed), "w");
-	unsigned char bytes[PROGRAM_MAX_BYTES];
 
 	if (f) {
 		program_print(&t->program, f);
 		fclose(f);
+		check_dry(t);
 	}
-	if (program_encode(&t->program, bytes, sizeof(bytes)) < 0)
-		abort(); /* what was fitted is a program */
 	for (unsigned int l = 0; l < t->program.nlanes; l++)
 		for (unsigned int i = 0; i + 1 < t->program.lane[l].nops; i++)
 			marks_add(&t->marks, LAYER_ERRNO,
@@ -368,7 +382,7 @@ static void run_once(struct target *t, bool look)
 	if (rig_no_kcov(t->rig) && !layer_off(t->layers, LAYER_KCOV))
 		layer_turn_off(t->layers, LAYER_KCOV, rig_no_kcov(t->rig));
 	if (t->o.rig.dry)
-		print_dry(t);
+		run_dry(t);
 	else if (t->result.outcome == RIG_RAN && crew)
 		layers_take(t->layers, crew, &t->program, &t->marks);
 }
