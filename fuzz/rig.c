@@ -255,8 +255,6 @@ static int open_rig(struct rig *r)
 {
 	int e;
 
-	/* Executors are forked from here: copying huge pages would take most of their start. They allow them again. */
-	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	take_all_cpus();
 	take_signals();
 	clock_setup();
@@ -274,6 +272,8 @@ static int open_rig(struct rig *r)
 	if (e < 0)
 		return e;
 	note_runnable(r);
+	/* Now that all is probed: executors are forked from here, and copying huge pages would take most of their start. They allow them again. */
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	return r->o.dry ? 0 : judge_open(r);
 }
 

@@ -117,28 +117,37 @@ static void put_first(struct program_lane *l, const struct op_call *c)
 	l->nops = (uint8_t)(n + 1);
 }
 
+static bool touch_slot(
+	const struct program *p, unsigned int slot, uint32_t pmd_pages, struct op_call *ret)
+{
+	char text[128], err[256];
+	uint32_t given;
+
+	snprintf(text, sizeof(text), "touch slot=%u pages=%u how=write", slot,
+		TOUCHED_PMDS * pmd_pages);
+	return program_parse_op(text, p->slot, p->nslots, ret, &given, err, sizeof(err)) == 0;
+}
+
 /*
  * In a run most slots begin with huge pages; here lane 0 brings them. The others wait for it, by a meet, where nobody
  * has a timing of his own.
  */
 static void populate(struct program *p, const struct plan *plan, uint32_t pmd_pages)
 {
-	int touch = op_find("touch");
 	struct op_timing meet = {.meet = MEET_MAX};
 	bool timed = has_timings(p);
 	unsigned int n = 0;
 
-	for (unsigned int i = p->nslots; i-- && touch >= 0;) {
-		struct op_call c = {
-			.op = (uint8_t)touch, .arg = {i, 0, 0, TOUCHED_PMDS * pmd_pages, 1}};
+	for (unsigned int i = p->nslots; i--;) {
+		struct op_call touch;
 		bool used = false;
 
 		for (unsigned int l = 0; l < p->nlanes; l++)
 			for (unsigned int k = 0; k < p->lane[l].nops; k++)
 				used |= op_get(p->lane[l].op[k].op)->backings &&
 					p->lane[l].op[k].arg[0] == i;
-		if (used && (plan->slots_present >> i & 1)) {
-			put_first(&p->lane[0], &c);
+		if (used && (plan->slots_present >> i & 1) && touch_slot(p, i, pmd_pages, &touch)) {
+			put_first(&p->lane[0], &touch);
 			n++;
 		}
 	}

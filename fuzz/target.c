@@ -448,13 +448,11 @@ bool target_run(struct target *t, const unsigned char *data, size_t len, unsigne
 
 int target_list_ops(const struct target_options *o, FILE *out)
 {
-	struct rig_options dry = o->rig;
 	struct rig *rig;
 	const char *comma = "";
 	int r;
 
-	dry.dry = true;
-	r = rig_open(&dry, &rig);
+	r = rig_open(&o->rig, &rig);
 	if (r < 0)
 		return r;
 	for (unsigned int i = 0; i < OP_NUMBERS; i++)
