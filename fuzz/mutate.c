@@ -128,8 +128,20 @@ static struct op_timing timing_at(const struct program_lane *l, unsigned int i)
 	return l->timed >> i & 1 ? l->timing[i] : (struct op_timing){0};
 }
 
-static bool insert(
-	struct program_lane *l, unsigned int at, const struct op_call *c, const struct op_timing *t)
+/* Whoever aims at an op of the lane from `at` on goes on aiming at it. */
+static void move_aims(struct program *p, const struct program_lane *to, unsigned int at, int by)
+{
+	for (unsigned int l = 0; l < p->nlanes; l++)
+		for (uint64_t left = p->lane[l].timed; left; left &= left - 1) {
+			struct op_timing *t = &p->lane[l].timing[__builtin_ctzll(left)];
+
+			if (t->aim != AIM_NONE && t->aim_lane == to - p->lane && t->aim_op >= at)
+				t->aim_op = (uint8_t)((t->aim_op + by) & (PROGRAM_MAX_OPS - 1));
+		}
+}
+
+static bool insert(struct program *p, struct program_lane *l, unsigned int at,
+	const struct op_call *c, const struct op_timing *t)
 {
 	if (l->nops == PROGRAM_MAX_OPS)
 		return false;
@@ -141,11 +153,12 @@ static bool insert(
 	}
 	l->nops++;
 	l->op[at] = *c;
+	move_aims(p, l, at, 1);
 	program_set_timing(l, at, t);
 	return true;
 }
 
-static void take_out(struct program_lane *l, unsigned int at)
+static void take_out(struct program *p, struct program_lane *l, unsigned int at)
 {
 	struct op_timing none = {0};
 
@@ -157,6 +170,7 @@ static void take_out(struct program_lane *l, unsigned int at)
 	}
 	l->nops--;
 	program_set_timing(l, l->nops, &none);
+	move_aims(p, l, at + 1, -1);
 }
 
 /* ---- drawing ---- */
@@ -221,7 +235,7 @@ static bool insert_new(struct mutator *m, struct program *p, unsigned int *ret_o
 	if (!draw_new(m, p, &c))
 		return false;
 	*ret_op = c.op;
-	return insert(l, below(m, l->nops + 1U), &c, &none);
+	return insert(p, l, below(m, l->nops + 1U), &c, &none);
 }
 
 static bool remove_some(struct mutator *m, struct program *p, unsigned int *ret_op)
@@ -234,7 +248,7 @@ static bool remove_some(struct mutator *m, struct program *p, unsigned int *ret_
 	at = below(m, l->nops);
 	*ret_op = l->op[at].op;
 	for (; n && at < l->nops; n--)
-		take_out(l, at);
+		take_out(p, l, at);
 	return true;
 }
 
@@ -392,9 +406,9 @@ static bool to_another_lane(struct mutator *m, struct program *p, unsigned int *
 	at = below(m, from->nops);
 	c = from->op[at];
 	if (once_in(m, 2))
-		take_out(from, at);
+		take_out(p, from, at);
 	*ret_op = c.op;
-	return insert(to, below(m, to->nops + 1U), &c, &none);
+	return insert(p, to, below(m, to->nops + 1U), &c, &none);
 }
 
 /* What an op takes away is given back. */
@@ -411,7 +425,7 @@ static bool give_back(struct mutator *m, struct program *p, unsigned int *ret_op
 	if (!op_get(l->op[at].op)->undo || !op_get(l->op[at].op)->undo(&l->op[at], &c))
 		return false;
 	*ret_op = c.op;
-	return insert(l, at + 1 + below(m, l->nops - at), &c, &none);
+	return insert(p, l, at + 1 + below(m, l->nops - at), &c, &none);
 }
 
 static bool add_lane(struct mutator *m, struct program *p, unsigned int *ret_op)
@@ -435,7 +449,7 @@ static bool add_lane(struct mutator *m, struct program *p, unsigned int *ret_op)
 		struct op_call c;
 
 		if (draw_new(m, p, &c))
-			insert(l, l->nops, &c, &none);
+			insert(p, l, l->nops, &c, &none);
 	}
 	return true;
 }
@@ -629,7 +643,7 @@ static bool splice(
 		struct op_call c = translated(m, p, other, &from->op[at + i]);
 		struct op_timing none = {0};
 
-		if (!insert(to, where + i, &c, &none))
+		if (!insert(p, to, where + i, &c, &none))
 			return i > 0;
 	}
 	return true;

@@ -151,6 +151,14 @@ static void populate(struct program *p, const struct plan *plan, uint32_t pmd_pa
 			n++;
 		}
 	}
+	for (unsigned int l = 0; l < p->nlanes; l++)
+		for (uint64_t left = p->lane[l].timed; left; left &= left - 1) {
+			struct op_timing *t = &p->lane[l].timing[__builtin_ctzll(left)];
+
+			if (t->aim != AIM_NONE && t->aim_lane == 0 &&
+				t->aim_op + n < PROGRAM_MAX_OPS)
+				t->aim_op = (uint8_t)(t->aim_op + n);
+		}
 	if (!n || timed)
 		return;
 	for (unsigned int l = 0; l < p->nlanes; l++)

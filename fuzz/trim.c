@@ -82,7 +82,7 @@ static struct program_lane *lane_of(struct program *p, unsigned int *at)
 	return &p->lane[l];
 }
 
-static void take_out(struct program_lane *l, unsigned int at)
+static void take_out(struct program *p, struct program_lane *l, unsigned int at)
 {
 	struct op_timing none = {0};
 
@@ -91,6 +91,14 @@ static void take_out(struct program_lane *l, unsigned int at)
 		program_set_timing(l, i, l->timed >> (i + 1) & 1 ? &l->timing[i + 1] : &none);
 	}
 	program_set_timing(l, --l->nops, &none);
+	/* Whoever aims at an op behind it goes on aiming at it. */
+	for (unsigned int i = 0; i < p->nlanes; i++)
+		for (uint64_t left = p->lane[i].timed; left; left &= left - 1) {
+			struct op_timing *t = &p->lane[i].timing[__builtin_ctzll(left)];
+
+			if (t->aim != AIM_NONE && t->aim_lane == l - p->lane && t->aim_op > at)
+				t->aim_op--;
+		}
 }
 
 /* As far as the lane goes. */
@@ -101,7 +109,7 @@ static bool drop_ops(struct program *p, unsigned int at, unsigned int n)
 	if (count_ops(p) <= 1)
 		return false;
 	for (; n && at < l->nops && count_ops(p) > 1; n--)
-		take_out(l, at);
+		take_out(p, l, at);
 	return true;
 }
 
