@@ -32,7 +32,6 @@ struct credit {
 	uint8_t told[MAP_SIZE];
 	uint32_t told_used[MAP_SIZE];
 	uint32_t told_n;
-	struct credit_counts counts[LAYER_COUNT];
 };
 
 struct credit *credit_new(void)
@@ -43,15 +42,6 @@ struct credit *credit_new(void)
 void credit_free(struct credit *c)
 {
 	free(c);
-}
-
-static enum layer layer_at(uint32_t place)
-{
-	enum layer l = 0;
-
-	while (l + 1 < LAYER_COUNT && place >= region_of[l + 1].from)
-		l++;
-	return l;
 }
 
 /* NULL: there is none, and no room (make) for one. */
@@ -119,10 +109,8 @@ bool credit_run(struct credit *c, const struct marks *m)
 
 static void sink(struct credit *c, uint32_t place, uint8_t to)
 {
-	if (c->noise[place] >= to)
-		return;
-	c->noise[place] = to;
-	c->counts[layer_at(place)].noisy += to == NOISY;
+	if (c->noise[place] < to)
+		c->noise[place] = to;
 }
 
 /* Runs of one input that differ. */
@@ -204,8 +192,6 @@ void credit_end(struct credit *c, unsigned char *map)
 	for (uint32_t i = 0; i < c->n; i++) {
 		uint32_t place = c->used[i];
 
-		if (!c->repeated && !c->seen[place] && c->most[place])
-			c->counts[layer_at(place)].seen++;
 		if (!c->repeated && c->most[place])
 			c->seen[place] |= (uint8_t)(1 << (c->most[place] - 1));
 	}
@@ -213,5 +199,12 @@ void credit_end(struct credit *c, unsigned char *map)
 
 struct credit_counts credit_counts(const struct credit *c, enum layer l)
 {
-	return c->counts[l];
+	const struct region *r = &region_of[l];
+	struct credit_counts n = {0};
+
+	for (uint32_t i = r->from; i < r->from + r->size; i++) {
+		n.seen += c->seen[i] != 0;
+		n.noisy += c->seen[i] && c->noise[i] == NOISY;
+	}
+	return n;
 }

@@ -10,8 +10,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 
-enum { GRAIN_SHIFT = 4, SYMBOLS_MAX = 400000, NAME_MAX_LEN = 160 };
+enum { GRAIN_SHIFT = 4, SYMBOLS_MAX = 400000, NAME_MAX_LEN = 160, FILE_MAX = 1 << 16 };
 
 struct symbol {
 	uint64_t at;
@@ -21,7 +22,6 @@ struct symbol {
 struct kcov_text {
 	uint64_t base, end; /* _stext, _etext */
 	uint8_t *is_mm; /* [(end - base) >> GRAIN_SHIFT] */
-	uint64_t pcs, mm_pcs;
 };
 
 static int by_address(const void *a, const void *b)
@@ -32,9 +32,9 @@ static int by_address(const void *a, const void *b)
 }
 
 /* All of the kernel's own functions, by address. */
-static size_t read_symbols(struct symbol *s)
+static size_t read_symbols(const char *file, struct symbol *s)
 {
-	_cleanup_fclose_ FILE *f = fopen("/proc/kallsyms", "re");
+	_cleanup_fclose_ FILE *f = fopen(file, "re");
 	char line[512], name[NAME_MAX_LEN], type;
 	unsigned long long at;
 	size_t n = 0;
@@ -68,6 +68,22 @@ static uint64_t lowest(
 			strncmp(s[i].name, prefix, strlen(prefix)) == 0 && !strchr(s[i].name, '.'))
 			return s[i].at;
 	return 0;
+}
+
+/* fs/open.c begins with one of these, in whatever order the compiler has put them. */
+static uint64_t first_of_fs(const struct symbol *s, size_t n)
+{
+	static const char *const names[] = {"filp_close", "vfs_fallocate", "do_dentry_open",
+		"do_faccessat", "finish_open", "file_open_root", "vfs_truncate"};
+	uint64_t first = find(s, n, "do_truncate");
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		uint64_t at = find(s, n, names[i]);
+
+		if (at && at < first && first - at < FILE_MAX)
+			first = at;
+	}
+	return first;
 }
 
 /* That the border was found is not believed: these must lie on their sides of it. */
@@ -130,7 +146,7 @@ static const char *find_text(struct kcov_text *t, const struct symbol *s, size_t
 	t->end = find(s, n, "_etext");
 	if (!t->base || t->end <= t->base)
 		return "/proc/kallsyms shows no addresses";
-	to = find(s, n, "do_truncate");
+	to = first_of_fs(s, n);
 	from = lowest(s, n, "filemap_", t->base, to ? to : t->end);
 	if (!from || to <= from || !is_right(s, n, from, to))
 		return "mm/ is not where it is expected in /proc/kallsyms";
@@ -144,18 +160,19 @@ static const char *find_text(struct kcov_text *t, const struct symbol *s, size_t
 
 const char *kcov_text_open(struct kcov_text **ret)
 {
+	if (!path_exists("/sys/kernel/debug/kcov"))
+		return "no /sys/kernel/debug/kcov (needs CONFIG_KCOV, root and debugfs)";
+	return kcov_text_read("/proc/kallsyms", ret);
+}
+
+const char *kcov_text_read(const char *kallsyms, struct kcov_text **ret)
+{
 	_cleanup_free_ struct symbol *s = calloc(SYMBOLS_MAX, sizeof(*s));
 	struct kcov_text *t = calloc(1, sizeof(*t));
 	const char *why = "no memory";
-	FILE *f = fopen("/sys/kernel/debug/kcov", "re");
 
-	if (!f) {
-		free(t);
-		return "no /sys/kernel/debug/kcov (needs CONFIG_KCOV, root and debugfs)";
-	}
-	fclose(f);
 	if (s && t)
-		why = find_text(t, s, read_symbols(s));
+		why = find_text(t, s, read_symbols(kallsyms, s));
 	if (why)
 		kcov_text_close(t);
 	else

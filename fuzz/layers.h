@@ -44,6 +44,7 @@ void layer_state(const struct crew *c, const struct program *p, struct marks *m)
 
 struct kcov_text; /* where the kernel's mm is */
 const char *kcov_text_open(struct kcov_text **ret); /* NULL or why not */
+const char *kcov_text_read(const char *kallsyms, struct kcov_text **ret); /* the same from a file */
 void kcov_text_close(struct kcov_text *t);
 /* Offset from the kernel's text; 0: not of mm. */
 uint32_t kcov_offset(const struct kcov_text *t, uint64_t pc);

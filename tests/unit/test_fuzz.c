@@ -13,6 +13,7 @@
 
 #include "credit.h"
 #include "fork_server.h"
+#include "layers.h"
 #include "mutate.h"
 #include "trim.h"
 
@@ -282,6 +283,71 @@ static void test_the_layers_do_not_share_places(void **state)
 	assert_int_equal(layer_find("no such layer"), -ENOENT);
 }
 
+/* ---- where the kernel's mm is ---- */
+
+static const char kallsyms[] = "ffffffff81000000 T _stext\n"
+			       "ffffffff81001000 T schedule\n"
+			       "ffffffff81002000 t filemap_x.cold\n"
+			       "ffffffff81002040 t other.cold\n"
+			       "ffffffff81003000 T filemap_x\n"
+			       "ffffffff81003100 T handle_mm_fault\n"
+			       "ffffffff81003200 T migrate_pages\n"
+			       "ffffffff81003300 t filp_close\n"
+			       "ffffffff81003400 T do_truncate\n"
+			       "ffffffff81004000 T vfs_read\n"
+			       "ffffffff81005000 t hugetlbfs_fallocate\n"
+			       "ffffffff81005100 t other\n"
+			       "ffffffff81006000 T _etext\n"
+			       "ffffffffc0000000 t filemap_module\t[mod]\n";
+
+static const char *read_text(const char *text, struct kcov_text **ret)
+{
+	char path[] = "/tmp/test-fuzz-XXXXXX";
+	int fd = mkstemp(path);
+	const char *why;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	why = kcov_text_read(path, ret);
+	unlink(path);
+	return why;
+}
+
+static void test_only_mm_and_hugetlbfs_count_as_coverage(void **state)
+{
+	struct kcov_text *t;
+
+	assert_null(read_text(kallsyms, &t));
+	assert_int_equal(kcov_offset(t, 0xffffffff81003180), 0x3180);
+	assert_int_equal(kcov_offset(t, 0xffffffff81003000), 0x3000);
+	assert_int_equal(kcov_offset(t, 0xffffffff81002010), 0x2010); /* of filemap_x, elsewhere */
+	assert_int_equal(kcov_offset(t, 0xffffffff81005080), 0x5080);
+	assert_int_equal(kcov_offset(t, 0xffffffff81001080), 0);
+	assert_int_equal(kcov_offset(t, 0xffffffff81002050), 0);
+	assert_int_equal(kcov_offset(t, 0xffffffff81003310), 0);
+	assert_int_equal(kcov_offset(t, 0xffffffff81004000), 0);
+	assert_int_equal(kcov_offset(t, 0xffffffff81005110), 0);
+	assert_int_equal(kcov_offset(t, 0xffffffffc0000000), 0);
+	assert_int_equal(kcov_offset(t, 0), 0);
+	kcov_text_close(t);
+}
+
+static void test_a_kernel_that_is_linked_in_another_order_has_no_coverage(void **state)
+{
+	struct kcov_text *t;
+
+	assert_non_null(read_text("ffffffff81000000 T _stext\n"
+				  "ffffffff81001000 T filemap_x\n"
+				  "ffffffff81002000 T vfs_read\n"
+				  "ffffffff81003000 T do_truncate\n"
+				  "ffffffff81004000 T handle_mm_fault\n"
+				  "ffffffff81006000 T _etext\n",
+		&t));
+	assert_non_null(read_text("0000000000000000 T _stext\n0000000000000000 T _etext\n", &t));
+	assert_non_null(read_text("", &t));
+}
+
 /* ---- mutation ---- */
 
 static const char text[] =
@@ -518,6 +584,8 @@ int main(void)
 		cmocka_unit_test(test_noise_is_credited_to_the_first_that_showed_it),
 		cmocka_unit_test(test_a_repeat_is_told_as_the_run_before_it),
 		cmocka_unit_test(test_the_layers_do_not_share_places),
+		cmocka_unit_test(test_only_mm_and_hugetlbfs_count_as_coverage),
+		cmocka_unit_test(test_a_kernel_that_is_linked_in_another_order_has_no_coverage),
 		cmocka_unit_test(test_a_mutation_is_another_program),
 		cmocka_unit_test(test_any_bytes_can_be_mutated),
 		cmocka_unit_test(test_the_same_seed_mutates_the_same),
