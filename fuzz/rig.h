@@ -66,6 +66,12 @@ void rig_run(struct rig *r, const struct program *p, bool look, struct rig_resul
 /* True if looking may cost some more of the time. */
 bool rig_look_is_due(const struct rig *r);
 
+/*
+ * Between two programs, when it is time: the crew rests with nothing mapped, and the hugetlb pools must be what they were. Takes 0.2 s.
+ * True if it was done; then ret has what was found.
+ */
+bool rig_rest(struct rig *r, struct rig_result *ret);
+
 /* Of the last program that ran; NULL: none did. Its slots, states, records and coverage can be read until the next. */
 const struct crew *rig_crew(const struct rig *r);
 const struct machine *rig_machine(const struct rig *r);

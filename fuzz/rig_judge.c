@@ -14,12 +14,14 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "filing.h"
 #include "finding/store.h"
 
 /* A report of the kernel's is over when its log is silent for so long; most waiting for that. */
+static const uint64_t rest_ns = 20000000000;
 enum { QUIET_MS = 30, QUIET_MAX = 40, TAINT_DIE = 1 << 7, TITLE_LINE = 512 };
 
 /* ---- what is known ---- */
@@ -184,6 +186,73 @@ static int open_log(struct rig *r)
 	return taint_read(&r->taint);
 }
 
+/* ---- counters ---- */
+
+static void open_counters(struct rig *r)
+{
+	struct counters_options o = {.machine = &r->run.machine,
+		.pools_change =
+			r->o.allow >> HAZARD_DISRUPTIVE & 1 || r->o.allow >> HAZARD_DESTRUCTIVE & 1,
+		.poisons = r->o.allow >> HAZARD_DESTRUCTIVE & 1,
+		.lanes = PROGRAM_MAX_LANES};
+	int e = counters_open(&o, &r->counters);
+
+	if (e < 0)
+		log_warn("the counters cannot be read: %s: hugetlb pools are not judged",
+			strerror(-e));
+	r->rest_at_ns = clock_raw_ns() + rest_ns;
+}
+
+/* What memory there is besides, afl-fuzz and its files have their part in: only the pools are judged. */
+static void counters_told(void *rig, struct finding *f)
+{
+	if (f->oracle == ORACLE_ACCOUNTING)
+		judge_found(rig, f);
+	else
+		finding_clear(f);
+}
+
+void judge_reaped(struct rig *r, pid_t pid, int status)
+{
+	if (r->counters)
+		counters_reaped(r->counters, pid, status, counters_told, r);
+}
+
+static void look_at_counters(struct rig *r)
+{
+	uint64_t until = clock_raw_ns() + LOOK_SECONDS * 1000000000ULL;
+	struct timespec pause = {.tv_nsec = 5000000};
+	int status;
+	pid_t pid;
+
+	if (counters_look(r->counters, LOOK_REST) < 0)
+		return;
+	while (counters_looking(r->counters) && clock_raw_ns() < until) {
+		nanosleep(&pause, NULL); /* SIGCHLD ends it */
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+			unsigned int proc;
+
+			if (r->crew && crew_reaped(r->crew, pid, &proc))
+				judge_exit(r, proc, status, false);
+			else
+				judge_reaped(r, pid, status);
+		}
+	}
+	counters_drop(r->counters);
+}
+
+bool rig_rest(struct rig *r, struct rig_result *ret)
+{
+	if (!r->counters || clock_raw_ns() < r->rest_at_ns)
+		return false;
+	*ret = (struct rig_result){.outcome = RIG_RAN};
+	r->result = ret;
+	counters_tick(r->counters, counters_told, r);
+	look_at_counters(r);
+	r->rest_at_ns = clock_raw_ns() + rest_ns;
+	return true;
+}
+
 static void open_recording(struct rig *r)
 {
 	struct flight_about about = {.seed = (uint64_t)r->run.started};
@@ -224,11 +293,14 @@ int judge_open(struct rig *r)
 	read_store(r);
 	open_recording(r);
 	open_log(r);
+	open_counters(r);
 	return 0;
 }
 
 void judge_close(struct rig *r)
 {
+	if (r->counters)
+		counters_close(r->counters);
 	if (r->kmsg)
 		kmsg_close(r->kmsg);
 	if (r->run.started && r->taint_fd >= 0)
@@ -239,14 +311,18 @@ void judge_close(struct rig *r)
 	free(r->known.title);
 }
 
-bool judge_waits(const struct rig *r)
+bool judge_waits(struct rig *r)
 {
 	for (unsigned int l = 0; l < r->crew->ctl->nlanes; l++) {
 		const struct lane_ctl *lane = &r->crew->ctl->lane[l];
 		const struct op *op = op_get(atomic_load(&lane->op));
 		bool known = false;
 
-		if (!atomic_load(&lane->op_start) || !op)
+		if (!atomic_load(&lane->op_start))
+			continue;
+		if (!op && !r->between_stuck)
+			return r->between_stuck = true;
+		if (!op)
 			continue;
 		for (unsigned int i = 0; i < r->known.n; i++)
 			known |= strncmp(r->known.title[i], "progress:", 9) == 0 &&

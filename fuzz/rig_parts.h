@@ -33,6 +33,9 @@ struct rig {
 	char no_kcov[120];
 	/* Judging. */
 	struct kmsg *kmsg;
+	struct counters *counters; /* NULL: hugetlb pools are not judged */
+	uint64_t rest_at_ns; /* when they are looked at next */
+	bool between_stuck; /* a lane was stuck outside of ops, and waited for */
 	int taint_fd;
 	uint64_t taint, log_records;
 	struct known known;
@@ -57,7 +60,10 @@ void judge_found(void *rig, struct finding *f);
 void judge_case(struct rig *r);
 
 /* True if a lane is in an op of which it is not known yet that lanes get stuck in it. */
-bool judge_waits(const struct rig *r);
+bool judge_waits(struct rig *r);
+
+/* A child that is no executor was reaped. */
+void judge_reaped(struct rig *r, pid_t pid, int status);
 
 /* An executor was reaped. ours: we killed it. */
 void judge_exit(struct rig *r, unsigned int proc, int status, bool ours);

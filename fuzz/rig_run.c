@@ -79,6 +79,8 @@ static void reap(struct rig *r, bool ours)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (crew_reaped(r->crew, pid, &proc))
 			judge_exit(r, proc, status, ours);
+		else
+			judge_reaped(r, pid, status);
 }
 
 /* False: some are still there. */

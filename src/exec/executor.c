@@ -249,8 +249,8 @@ _Noreturn void executor_main(struct crew *crew, pid_t supervisor)
 	if (r < 0)
 		executor_fail(ctl, -r, "signal handlers");
 	ex.crowded = is_crowded(&ex);
-	/* A fed crew has short epochs, in which sleeping and waking would take most of the time. */
-	ctl->yields = ex.crowded && ex.plan->fed;
+	/* A fed crew has short epochs, in which sleeping and waking would take most of the time; and who feeds it needs a CPU. */
+	ctl->yields = ex.plan->fed != NULL;
 	ex.spin = ex.crowded && !ctl->yields ? 0 : clock_from_ns(SPIN_NS);
 	ex.learns = has_aims(&ex);
 	run_lanes(&ex);
