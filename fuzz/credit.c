@@ -197,6 +197,11 @@ void credit_end(struct credit *c, unsigned char *map)
 	}
 }
 
+void credit_drop(struct credit *c)
+{
+	c->input = 0; /* what comes next is no repeat of it */
+}
+
 struct credit_counts credit_counts(const struct credit *c, enum layer l)
 {
 	const struct region *r = &region_of[l];

@@ -32,6 +32,9 @@ bool credit_run(struct credit *c, const struct marks *m);
 /* No more runs: fills the map ([MAP_SIZE], zero before). */
 void credit_end(struct credit *c, unsigned char *map);
 
+/* In place of credit_end(): the input has not run, or is told of in another way. */
+void credit_drop(struct credit *c);
+
 struct credit_counts {
 	uint32_t seen, noisy; /* places of a layer */
 };

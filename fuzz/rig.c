@@ -288,10 +288,14 @@ int rig_open(const struct rig_options *o, struct rig **ret)
 	r->run_options = (struct run_options){
 		.plan = {.tmp_dir = o->tmp ? o->tmp : "/var/tmp", .allow = o->allow, .seed = 1},
 		.state = o->state,
-		.store = o->store};
+		.store = o->store,
+		.inject = {o->inject}};
 	r->run.o = &r->run_options;
+	r->run.inject[0] = o->inject;
 	snprintf(r->run.result.output, sizeof(r->run.result.output), ".");
-	e = open_rig(r);
+	e = inject_check(&r->run_options);
+	if (e == 0)
+		e = open_rig(r);
 	if (e < 0) {
 		rig_close(r);
 		return e;

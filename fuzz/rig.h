@@ -16,6 +16,8 @@ enum { RIG_MAX_TITLES = 8 };
 struct rig_options {
 	const char *state, *store, *record, *known; /* of the command line; NULL: not given */
 	const char *tmp; /* for file backings */
+	const char *
+		inject; /* what is planted in the first program, as --inject of a run; NULL: nothing */
 	uint32_t allow; /* hazard classes, added */
 	uint64_t limit_ns, stall_ns;
 	unsigned int cases; /* that one crew runs */

@@ -182,6 +182,19 @@ static int make_plan(struct rig *r, const struct program *p, struct rig_result *
 	return 0;
 }
 
+/* In the first executors, and once. */
+static void plant(struct rig *r)
+{
+	if (!r->run.inject[0] || r->counts.crews)
+		return;
+	r->run.crew = &r->crew;
+	r->run.kmsg = r->kmsg;
+	r->run.counters = r->counters;
+	inject_crews(&r->run);
+	inject_start(&r->run);
+	r->run.crew = NULL;
+}
+
 static int start_crew(struct rig *r, const struct program *p, struct rig_result *ret)
 {
 	uint64_t began = clock_raw_ns(), until = began + start_ns;
@@ -197,6 +210,7 @@ static int start_crew(struct rig *r, const struct program *p, struct rig_result 
 				       : NULL;
 		r->crew->ctl->wants_state = r->o.wants_state;
 		give_kcov(r, r->crew->ctl);
+		plant(r);
 		e = crew_start(r->crew, 0);
 	}
 	while (e == 0 && crew_wait(r->crew, tick_ns) < 0) {

@@ -35,6 +35,8 @@ static const char help[] =
 	"  --limit MS        a program that takes longer is ended (default: 5000)\n"
 	"  --stall SECONDS   a lane that long in one op is a finding (default: 20)\n"
 	"  --cases N         programs that one set of executors runs (default: 256)\n"
+	"  --inject NAME     plants what an oracle looks for in the first program: 'sunder run "
+	"--help'\n"
 	"  --stats FILE      figures as JSON, renewed each second\n"
 	"  --ops             prints the ops that can run here, by commas (for SUNDER_MUTATOR_OPS)\n"
 	"  --regions         prints the layers' places in the map as JSON, and ends\n"
@@ -53,6 +55,7 @@ enum {
 	OPT_LIMIT,
 	OPT_STALL,
 	OPT_CASES,
+	OPT_INJECT,
 	OPT_STATS,
 	OPT_OPS,
 	OPT_REGIONS,
@@ -70,6 +73,7 @@ static const struct option options[] = {
 	{"limit", required_argument, NULL, OPT_LIMIT},
 	{"stall", required_argument, NULL, OPT_STALL},
 	{"cases", required_argument, NULL, OPT_CASES},
+	{"inject", required_argument, NULL, OPT_INJECT},
 	{"stats", required_argument, NULL, OPT_STATS},
 	{"ops", no_argument, NULL, OPT_OPS},
 	{"regions", no_argument, NULL, OPT_REGIONS},
@@ -150,6 +154,9 @@ static int parse_option(struct target_options *o, int opt, const char *arg)
 		r = parse_number("--cases", arg, 1000000000, &n);
 		o->rig.cases = (unsigned int)n;
 		return r;
+	case OPT_INJECT:
+		o->rig.inject = arg;
+		return 0;
 	case OPT_STATS:
 		o->stats = arg;
 		return 0;
@@ -434,15 +441,17 @@ static bool run_input(struct target *t, const unsigned char *data, size_t len, u
 	if (!found && !t->o.rig.dry && rig_rest(t->rig, &t->result))
 		found = t->result.ntitles > 0;
 	if (found) {
+		credit_drop(t->credit);
 		tell_titles(t, map);
 		write_stats(t);
 		return true;
 	}
-	credit_end(t->credit, map ? map : none);
+	if (t->result.outcome == RIG_RAN)
+		credit_end(t->credit, map ? map : none);
+	else
+		credit_drop(t->credit);
 	if (!map)
 		memset(none, 0, sizeof(none));
-	else if (t->result.outcome == RIG_SLOW)
-		memset(map, 0, MAP_SIZE);
 	/* afl-fuzz takes an empty map for a target without feedback. */
 	if (map)
 		map[MAP_SIZE - 1] |= 1;

@@ -270,6 +270,20 @@ static void test_a_repeat_is_told_as_the_run_before_it(void **state)
 	credit_free(c);
 }
 
+static void test_what_has_not_run_is_repeated_by_nobody(void **state)
+{
+	struct credit *c = credit_new();
+
+	begin(c, "a");
+	credit_drop(c);
+	begin(c, "a");
+	assert_true(show(c, 2, 0));
+	credit_end(c, map);
+	assert_int_equal(map[PLACE], 1 << 1);
+	assert_int_equal(credit_counts(c, LAYER_KCOV).noisy, 0);
+	credit_free(c);
+}
+
 static void test_the_layers_do_not_share_places(void **state)
 {
 	for (unsigned int l = 0; l < LAYER_COUNT; l++) {
@@ -583,6 +597,7 @@ int main(void)
 		cmocka_unit_test(test_a_class_that_wavers_is_told_as_being_there),
 		cmocka_unit_test(test_noise_is_credited_to_the_first_that_showed_it),
 		cmocka_unit_test(test_a_repeat_is_told_as_the_run_before_it),
+		cmocka_unit_test(test_what_has_not_run_is_repeated_by_nobody),
 		cmocka_unit_test(test_the_layers_do_not_share_places),
 		cmocka_unit_test(test_only_mm_and_hugetlbfs_count_as_coverage),
 		cmocka_unit_test(test_a_kernel_that_is_linked_in_another_order_has_no_coverage),
