@@ -170,6 +170,32 @@ static void marks_are_parsed(void **state)
 	assert_false(flight_parse_mark("sunder seed=x", &seed, &crew, &round));
 }
 
+static void a_program_that_is_noted_is_on_disk(void **state)
+{
+	static const unsigned char bytes[] = {0, 0, 0, 1, 2, 3};
+	struct flight *own;
+	struct flight_log l;
+	char path[96], command[256];
+
+	assert_int_equal(flight_open(f->dir, "own", &about, &own), 0);
+	snprintf(path, sizeof(path), "%s/own", f->dir);
+	for (uint64_t i = 1; i <= 20; i++)
+		assert_int_equal(flight_note(own, i, bytes, i % sizeof(bytes)), 0);
+	assert_int_equal(flight_read(path, &l), -EBUSY);
+	snprintf(command, sizeof(command), "cp %s %s", path, f->copy);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(flight_read(f->copy, &l), 0);
+	assert_int_equal(l.ncrews, 1);
+	assert_int_equal(l.crew[0].n, FLIGHT_LAST);
+	assert_int_equal(l.crew[0].from, 20);
+	assert_int_equal(l.crew[0].last[FLIGHT_LAST - 1].round, 20);
+	assert_int_equal(l.crew[0].last[FLIGHT_LAST - 1].len, 20 % sizeof(bytes));
+	assert_memory_equal(l.crew[0].last[FLIGHT_LAST - 1].bytes, bytes, 20 % sizeof(bytes));
+	flight_log_free(&l);
+	flight_end(own);
+	assert_int_equal(access(path, F_OK), -1); /* what ended well is no recording */
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -179,6 +205,7 @@ int main(void)
 		TEST(a_recording_in_progress_is_not_read),
 		TEST(a_torn_record_is_left_out),
 		TEST(crews_go_on_without_a_recorder),
+		TEST(a_program_that_is_noted_is_on_disk),
 		cmocka_unit_test(garbage_is_no_recording),
 		cmocka_unit_test(marks_are_parsed),
 	};

@@ -1010,6 +1010,30 @@ static void a_plan_made_from_a_program_draws_that_program(void **state)
 	plan_free(plan);
 }
 
+static void a_plan_that_is_fed_draws_what_it_is_fed(void **state)
+{
+	static const char text[] =
+		"slot a backing=anon size=8M huge=never\nlane 0\n\ttouch slot=a\n"
+		"lane 1\n\ttouch slot=a\n";
+	static struct program p, fed, drawn;
+	struct plan *plan;
+
+	assert_int_equal(program_parse(&p, "t", text, strlen(text), err, sizeof(err)), 0);
+	assert_int_equal(plan_from_program(&p, &box, &options, &plan, err, sizeof(err)), 0);
+	fed = p;
+	fed.lane[0].op[1] = (struct op_call){.op = (uint8_t)op_find("munlockall")};
+	fed.lane[0].nops = 2;
+	program_set_timing(&fed.lane[0], 1, &(struct op_timing){.delay_ns = 7});
+	fed.lane[1].nops = 0;
+	fed.lane[1].offset_ns = 5;
+	plan->fed = &fed;
+	plan_draw(plan, 0, 3, &drawn);
+	assert_true(program_equal(&fed, &drawn));
+	plan_draw_lane(plan, 0, 0, 4, &drawn.lane[0]);
+	assert_true(program_equal(&fed, &drawn));
+	plan_free(plan);
+}
+
 static void a_program_for_smaller_huge_pages_is_fitted(void **state)
 {
 	static const char text[] =
@@ -1371,6 +1395,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_file_of_lessons_is_told),
 		cmocka_unit_test(start_offsets_reach_from_nothing_to_the_limit),
 		cmocka_unit_test(a_plan_made_from_a_program_draws_that_program),
+		cmocka_unit_test(a_plan_that_is_fed_draws_what_it_is_fed),
 		cmocka_unit_test(a_program_for_smaller_huge_pages_is_fitted),
 		cmocka_unit_test(slots_are_tight_until_the_pools_are_known),
 		cmocka_unit_test(ample_pools_make_no_slot_tight),
