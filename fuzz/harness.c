@@ -41,8 +41,8 @@ static int serve(const struct target_options *o, struct fork_server *fs)
 	return r > 0 ? EXIT_LOST : r == 0 || r == -EPIPE ? EXIT_CLEAN : EXIT_USAGE;
 }
 
-/* -1: there is no fork server to be. */
-static int under_afl(const struct target_options *o)
+/* -1: there is no fork server to be; *ret_map: the map that afl-showmap wants filled all the same, or NULL. */
+static int under_afl(const struct target_options *o, unsigned char **ret_map)
 {
 	static unsigned char buf[FORK_SERVER_INPUT_MAX];
 	struct fork_server fs = {.control = FORK_SERVER_CONTROL,
@@ -56,6 +56,7 @@ static int under_afl(const struct target_options *o)
 		log_error("afl-fuzz's shared memory: %s", strerror(-r));
 		return EXIT_USAGE;
 	}
+	*ret_map = fs.map;
 	if (!fs.map)
 		return -1;
 	r = fork_server_hello(&fs);
@@ -70,7 +71,7 @@ static int under_afl(const struct target_options *o)
 
 /* ---- over files ---- */
 
-static int run_file(struct target *t, const char *file)
+static int run_file(struct target *t, const char *file, unsigned char *map)
 {
 	static unsigned char data[FORK_SERVER_INPUT_MAX];
 	_cleanup_fclose_ FILE *f =
@@ -96,7 +97,7 @@ static int run_file(struct target *t, const char *file)
 		n = program_encode(&p, data, sizeof(data));
 		len = n > 0 ? (size_t)n : 0;
 	}
-	found = target_run(t, data, len, NULL);
+	found = target_run(t, data, len, map);
 	printf("%s: ", file);
 	target_print(t, stdout);
 	if (target_lost(t))
@@ -108,11 +109,16 @@ static int run_file(struct target *t, const char *file)
 							 : EXIT_CLEAN;
 }
 
-static int over_files(const struct target_options *o, char **files, int n)
+static int over_files(const struct target_options *o, char **files, int n, unsigned char *map)
 {
+	char *standard_input[] = {(char *)"-"};
 	enum run_exit code = EXIT_CLEAN;
 	struct target *t;
 
+	if (!n && map) {
+		files = standard_input;
+		n = 1;
+	}
 	if (!n) {
 		log_error("no file, and no afl-fuzz: see --help");
 		return EXIT_USAGE;
@@ -120,7 +126,7 @@ static int over_files(const struct target_options *o, char **files, int n)
 	if (target_open(o, &t) < 0)
 		return EXIT_USAGE;
 	for (int i = 0; i < n && code != EXIT_LOST; i++)
-		code = exit_worse(code, (enum run_exit)run_file(t, files[i]));
+		code = exit_worse(code, (enum run_exit)run_file(t, files[i], map));
 	target_close(t);
 	return (int)code;
 }
@@ -128,12 +134,13 @@ static int over_files(const struct target_options *o, char **files, int n)
 int main(int argc, char **argv)
 {
 	struct target_options o;
+	unsigned char *map = NULL;
 	int first, r = target_parse(&o, argc, argv, &first);
 
 	if (r)
 		return r > 0 ? EXIT_CLEAN : EXIT_USAGE;
 	if (o.list_ops)
 		return target_list_ops(&o, stdout) < 0 ? EXIT_USAGE : EXIT_CLEAN;
-	r = under_afl(&o);
-	return r >= 0 ? r : over_files(&o, argv + first, argc - first);
+	r = under_afl(&o, &map);
+	return r >= 0 ? r : over_files(&o, argv + first, argc - first, map);
 }
