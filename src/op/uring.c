@@ -85,8 +85,22 @@ static const struct op_errno errnos_pin[] = {
 	{EFAULT, WHEN_HOLE | WHEN_SHORT | WHEN_TIGHT},
 	{ENOMEM, WHEN_ALWAYS},
 	{ENXIO, WHEN_ODD}, /* no table to put it in */
+	{EINVAL, WHEN_STRICT}, /* in two files */
 	{0, 0},
 };
+
+/*
+ * Until 6.4 a buffer had to lie in mappings of one struct file (io_pin_pages()), and each attach of a System V segment makes another
+ * (do_shmat()): huge pages next to each other may have been attached one by one.
+ */
+static bool strict_pin(const struct op_env *e, const struct op_call *c)
+{
+	struct op_span s = op_range(e, c);
+	uint32_t last = s.page + pin_pages(&s) - 1;
+
+	return s.slot->spec.backing == BACKING_HUGETLB_SYSV &&
+	       s.page / s.slot->granule != last / s.slot->granule;
+}
 
 /* ---- register ---- */
 
@@ -146,6 +160,7 @@ const struct op op_uring_register = {
 	.args = register_args,
 	.errnos = errnos_pin,
 	.run = run_register,
+	.strict = strict_pin,
 };
 
 /* ---- unregister ---- */
@@ -232,6 +247,7 @@ const struct op op_uring_update = {
 	.errnos = errnos_pin,
 	.run = run_update,
 	.odd = odd_update,
+	.strict = strict_pin,
 };
 
 /* ---- clone ---- */

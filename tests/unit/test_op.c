@@ -907,6 +907,33 @@ static void mbind_is_strict_where_it_looks_at_pages(void **state)
 	assert_int_equal(mbind_when(&f, "default", NULL, "strict"), 0);
 }
 
+static uint32_t buffer_when(struct fixture *f, unsigned int slot, uint32_t off, uint32_t pages)
+{
+	struct op_call c = call("uring_register", slot, 0, off, pages);
+
+	return op_when(op_get(c.op), &f->env, &c) & WHEN_STRICT;
+}
+
+static void a_buffer_may_lie_in_two_attaches_of_a_segment(void **state)
+{
+	struct fixture f;
+	unsigned int segment;
+
+	fixture_init(&f);
+	segment = f.env.nslots;
+	add_slot(&f, BACKING_HUGETLB_SYSV, 8UL << 20, 2UL << 20);
+	assert_int_equal(buffer_when(&f, segment, 0, PMD), 0);
+	assert_int_equal(buffer_when(&f, segment, PMD + 1, PMD - 1), 0);
+	assert_int_equal(buffer_when(&f, segment, PMD, 4 * PMD), 0); /* the first page of them */
+	assert_int_equal(buffer_when(&f, segment, 1, PMD), WHEN_STRICT);
+	assert_int_equal(buffer_when(&f, segment, 2 * PMD - 1, 2), WHEN_STRICT);
+	assert_int_equal(buffer_when(&f, HUGETLB, 1, PMD), 0);
+	assert_true(
+		op_errno_legal(op_get((unsigned int)op_find("uring_update")), EINVAL, WHEN_STRICT));
+	assert_false(
+		op_errno_legal(op_get((unsigned int)op_find("uring_update")), EINVAL, WHEN_SPLIT));
+}
+
 /* ---- drawing ---- */
 
 static struct op_call drawn(const struct op_draw *d, const char *name, struct rng *r)
@@ -1227,6 +1254,7 @@ int main(void)
 		cmocka_unit_test(tight_and_unprivileged_are_told),
 		cmocka_unit_test(policies_that_the_kernel_refuses_are_odd),
 		cmocka_unit_test(mbind_is_strict_where_it_looks_at_pages),
+		cmocka_unit_test(a_buffer_may_lie_in_two_attaches_of_a_segment),
 		cmocka_unit_test(every_op_draws_arguments_within_their_ranges),
 		cmocka_unit_test(drawing_is_a_pure_function_of_the_seed),
 		cmocka_unit_test(fixed_arguments_are_kept),
