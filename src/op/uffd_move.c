@@ -6,8 +6,14 @@
 #include "uffd.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "backings.h"
 #include "base/clock.h"
@@ -15,6 +21,7 @@
 #include "result.h"
 
 enum { ARG_HOLD = 4, HOLD_MAX = 200000, POISON_PAGES = 512 };
+enum { MOVE_LIMIT_US = 200000, MOVE_STACK = 16384 };
 
 static const struct arg_desc hold_args[] = {
 	ARGS_RANGE,
@@ -50,12 +57,65 @@ static long do_register(const struct op_env *e, uintptr_t addr, size_t len)
 	return result_of(ioctl(uffd_fd(e, UFFD_PLAIN), UFFDIO_REGISTER, &reg));
 }
 
+struct mover {
+	int fd;
+	struct uffdio_move move;
+	long r;
+};
+
+static void move_now(struct mover *m)
+{
+	m->r = result_of(ioctl(m->fd, UFFDIO_MOVE, &m->move));
+}
+
+/* The end of its time ends the process: the one signal that the kernel's loop heeds is a fatal one. */
+static int move_for_a_while(void *arg)
+{
+	const struct itimerval limit = {.it_value.tv_usec = MOVE_LIMIT_US};
+	sigset_t none;
+
+	sigemptyset(&none);
+	signal(SIGALRM, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (setitimer(ITIMER_REAL, &limit, NULL) == 0)
+		move_now(arg);
+	_exit(0);
+}
+
+/*
+ * In a process of its own on the same memory, which can be ended: UFFDIO_MOVE of a part of a huge page that somebody else holds never returns on
+ * kernels without CAP_HAS_UFFD_MOVE_HELD (docs/found.md). Somebody always may: a fixed buffer, a pipe, a migration that waits for the mmap lock
+ * behind one who waits for the mover.
+ */
+static void move_apart(struct mover *m)
+{
+	char stack[MOVE_STACK] __attribute__((aligned(16)));
+	int status = 0;
+	pid_t pid;
+
+	m->r = -EAGAIN; /* as it stays when it was ended: a part may have moved */
+	pid = clone(move_for_a_while, stack + sizeof(stack),
+		CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, m);
+	if (pid < 0)
+		m->r = -errno;
+	while (pid > 0 && waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
+		;
+}
+
 static long do_move(const struct op_env *e, uintptr_t to, uintptr_t from, size_t len)
 {
-	struct uffdio_move move = {
-		.dst = to, .src = from, .len = len, .mode = UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES};
+	struct mover m = {.fd = uffd_fd(e, UFFD_PLAIN),
+		.move = {.dst = to,
+			.src = from,
+			.len = len,
+			.mode = UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES}};
 
-	return result_of(ioctl(uffd_fd(e, UFFD_PLAIN), UFFDIO_MOVE, &move));
+	if (caps_missing(CAP_HAS_UFFD_MOVE_HELD))
+		move_apart(&m);
+	else
+		move_now(&m);
+	return m.r;
 }
 
 /* ---- move ---- */
@@ -131,6 +191,8 @@ const struct op op_uffd_move = {
 	.backings = 1 << BACKING_ANON,
 	.needs = {CAP_HAS_UFFD_KERNEL, CAP_HAS_UFFD_MOVE},
 	.nneeds = 2,
+	.wants = {CAP_HAS_UFFD_MOVE_HELD},
+	.nwants = 1,
 	.gear = &gear_uffd,
 	.args = hold_args,
 	.errnos = errnos_move,

@@ -68,6 +68,7 @@
 	X(UFFD_WP_UNPOPULATED, uffd_wp_unpopulated, "the same where no page is")        \
 	X(UFFD_MINOR, uffd_minor, "minor faults by userfaultfd")                        \
 	X(UFFD_MOVE, uffd_move, "UFFDIO_MOVE")                                          \
+	X(UFFD_MOVE_HELD, uffd_move_held, "UFFDIO_MOVE that gives a held page up")      \
 	X(UFFD_POISON, uffd_poison, "UFFDIO_POISON")                                    \
 	X(SWAP, swap, "swap space")                                                     \
 	X(PROCESS_VM, process_vm, "process_vm_readv and process_vm_writev")             \
