@@ -22,8 +22,13 @@
 #include "base/clock.h"
 #include "base/path.h"
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
 /* Passes of a look, and how long it goes on while something is off; the kernel frees some things late (work queues). */
 enum { PASS_MS = 50, PASSES_MIN = 4, OFF_MS = 2000, OFF_LAST_MS = 4000 };
+enum { MLOCKED_MS = 3000 };
 enum { PLANT_PIPES = 8, PLANT_PIPE_BYTES = 1 << 20, PLANT_MAX = 512 };
 
 struct counters {
@@ -127,6 +132,30 @@ static bool worth_more(const struct counters *c, pid_t supervisor, struct look *
 	return leak || (pools && accounting_may_judge(&c->accounting, l));
 }
 
+/* The tool's text and libraries, mapped here as elsewhere: what is mapped nowhere is not theirs. */
+static void map_own_files(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/maps", "re");
+	unsigned long from, to, inode;
+	char line[4096], rights[5];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx-%lx %4s %*s %*s %lu", &from, &to, rights, &inode) == 4 &&
+			inode && rights[0] == 'r' && rights[1] == '-')
+			madvise((void *)from, to - from, MADV_POPULATE_READ);
+}
+
+/* Afterwards one more pass: nr_mlock is steady only if nothing was locked meanwhile. */
+static void look_at_mlocked(const struct counters *c, struct look *l)
+{
+	struct mlocked m;
+
+	map_own_files();
+	reading_mlocked((uint64_t)MLOCKED_MS * 1000000, &m);
+	take_pass(c, l);
+	l->mlocked = m;
+}
+
 static void look(
 	const struct counters *c, bool first, enum look_kind kind, pid_t supervisor, struct look *l)
 {
@@ -146,6 +175,8 @@ static void look(
 	look_at_others(c, first || l->others.users_asked, supervisor, l);
 	if (!l->others.users_asked && accounting_others_changed(&c->accounting, l))
 		look_at_others(c, true, supervisor, l);
+	if (first ? l->r.gauge[GAUGE_MLOCKED] > 0 : leak_asks_for_mlocked(&c->leak, l))
+		look_at_mlocked(c, l);
 	reading_nodes(c->o.machine, &l->r);
 	reading_hardware(&l->r);
 	l->r.gauge[GAUGE_TABLES] -= (int64_t)(l->others.tables_kb * 1024 / c->o.machine->page_size);

@@ -68,7 +68,8 @@ struct leak_series {
 };
 
 struct leak {
-	int64_t base_locked;
+	int64_t base_locked; /* -1: not judged */
+	int64_t base_gap, base_nowhere; /* of struct mlocked: counted too much; mapped nowhere */
 	unsigned int points, every, skipped; /* a point is each every-th rest */
 	struct leak_series series[LEAK_SERIES];
 	unsigned int
@@ -79,6 +80,9 @@ struct leak {
 
 void leak_init(struct leak *k, const struct look *base);
 bool leak_is_off(const struct leak *k, const struct look *l);
+
+/* True if nr_mlock is not what it was, and a look has to see which pages are mlocked. */
+bool leak_asks_for_mlocked(const struct leak *k, const struct look *l);
 void leak_look(struct leak *k, const struct look *l, const struct told *t);
 const char *leak_idle(const struct leak *k);
 

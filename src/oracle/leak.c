@@ -16,11 +16,24 @@ enum { FLOOR_RESTS = 3 };
 /* Series: lost pages of nodes, stray pages of nodes, their sums, and page tables. */
 enum { STRAY = READING_NODES, LOST_SUM = 2 * READING_NODES, STRAY_SUM, TABLES };
 
+/* From now on this is how it was. */
+static void accept_mlocked(struct leak *k, const struct look *l)
+{
+	int64_t now = l->r.gauge[GAUGE_MLOCKED];
+
+	k->base_locked = k->base_locked < 0 ? -1 : now;
+	k->base_gap = l->mlocked.known ? now - l->mlocked.pages : 0;
+	k->base_nowhere = l->mlocked.nowhere;
+}
+
 void leak_init(struct leak *k, const struct look *base)
 {
 	memset(k, 0, sizeof(*k));
 	k->every = 1;
 	k->base_locked = base->others.locked_kb ? -1 : base->r.gauge[GAUGE_MLOCKED];
+	accept_mlocked(k, base);
+	if (k->base_locked > 0 && !base->mlocked.known)
+		k->base_locked = -1;
 }
 
 /* ---- slopes ---- */
@@ -157,6 +170,36 @@ static void judge_series(struct leak *k, const struct look *l, const struct told
 
 /* ---- gauges that must be down at rest ---- */
 
+/* Only where nobody else locks anything. */
+static int64_t mlocked_off(const struct leak *k, const struct look *l)
+{
+	if (k->base_locked < 0 || l->others.locked_kb || !l->others.whole || !l->others_steady)
+		return 0;
+	return l->r.gauge[GAUGE_MLOCKED] - k->base_locked;
+}
+
+/*
+ * That pages stay mlocked which nobody locks any more is legal: mlock_count is kept only of a page that is on its LRU list when the CPU's
+ * batch gets to it, and a batch may come after the next munlock and mlock (mm/mlock.c). It happens to the tool's own text, libraries
+ * and data, which mlockall() locks in several processes and on several CPUs, and lasts until reclaim looks or the page is freed. So
+ * a page that is mapped may be mlocked; but those that no process maps are lost, and the counter is the number of mlocked pages.
+ */
+static int64_t mlocked_wrong(const struct leak *k, const struct look *l)
+{
+	int64_t gap, nowhere;
+
+	if (!mlocked_off(k, l) || !l->mlocked.known)
+		return 0;
+	gap = l->r.gauge[GAUGE_MLOCKED] - l->mlocked.pages - k->base_gap;
+	nowhere = l->mlocked.nowhere - k->base_nowhere;
+	return gap ? gap : nowhere > 0 ? nowhere : 0;
+}
+
+bool leak_asks_for_mlocked(const struct leak *k, const struct look *l)
+{
+	return l->gauge_steady[GAUGE_MLOCKED] && mlocked_off(k, l) != 0;
+}
+
 static int64_t off_floor(const struct leak *k, const struct look *l, enum gauge g)
 {
 	int64_t now = l->r.gauge[g];
@@ -167,20 +210,29 @@ static int64_t off_floor(const struct leak *k, const struct look *l, enum gauge 
 	case GAUGE_ISOLATED_ANON:
 	case GAUGE_ISOLATED_FILE:
 		return now;
-	case GAUGE_MLOCKED: /* only where nobody else locks anything */
-		if (k->base_locked < 0 || l->others.locked_kb || !l->others.whole ||
-			!l->others_steady)
-			return 0;
-		return now - k->base_locked;
+	case GAUGE_MLOCKED:
+		return mlocked_wrong(k, l);
 	default:
 		return 0;
 	}
 }
 
+/* What was seen of a gauge beside its value. */
+static void describe_gauge(
+	const struct leak *k, const struct look *l, enum gauge g, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	if (g == GAUGE_MLOCKED)
+		snprintf(buf, size,
+			"it says %" PRId64 "; %" PRId64 " pages are mlocked, %" PRId64
+			" of them mapped by no process (before: %" PRId64 ")\n",
+			l->r.gauge[g], l->mlocked.pages, l->mlocked.nowhere, k->base_nowhere);
+}
+
 static void judge_floor(struct leak *k, const struct look *l, enum gauge g, const struct told *t)
 {
 	int64_t off = off_floor(k, l, g);
-	char title[96];
+	char title[96], more[192];
 
 	k->floors[g] = off && (!k->floors[g] || (off > 0 ? off >= k->floor[g] : off <= k->floor[g]))
 			       ? k->floors[g] + 1
@@ -191,11 +243,12 @@ static void judge_floor(struct leak *k, const struct look *l, enum gauge g, cons
 		return;
 	k->floors[g] = 0;
 	snprintf(title, sizeof(title), "leak: %s does not come back", gauge_name(g));
+	describe_gauge(k, l, g, more, sizeof(more));
 	judge_tell(t, ORACLE_LEAK, title,
 		"%s is %" PRId64
 		" pages off at rest, with no memory mapped and every object empty; it was "
-		"off at %d rests in a row and the same in all of %u readings at this one\n",
-		gauge_name(g), off, FLOOR_RESTS, l->passes);
+		"off at %d rests in a row and the same in all of %u readings at this one\n%s",
+		gauge_name(g), off, FLOOR_RESTS, l->passes, more);
 }
 
 /* ---- a part is never more than the whole ---- */
@@ -250,6 +303,8 @@ void leak_look(struct leak *k, const struct look *l, const struct told *t)
 {
 	for (enum gauge g = 0; g < GAUGE_COUNT; g++)
 		judge_floor(k, l, g, t);
+	if (l->mlocked.known && !off_floor(k, l, GAUGE_MLOCKED))
+		accept_mlocked(k, l);
 	for (unsigned int i = 0; i < sizeof(relations) / sizeof(relations[0]); i++)
 		judge_relation(k, l, i, t);
 	if (!add_points(k, l))

@@ -3,13 +3,16 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/path.h"
 
 enum { MEMINFO_MAX = 8192, VMSTAT_MAX = 32768, ZONEINFO_MAX = 1 << 20 };
@@ -270,6 +273,43 @@ void reading_nodes(const struct machine *m, struct reading *ret)
 			on_cpu_lists(zoneinfo, node);
 		ret->stray[ret->nnodes++] = (lists - sum_of_node(text, node, cached)) / page_kb;
 	}
+}
+
+/* ---- mlocked pages ---- */
+
+/* include/uapi/linux/kernel-page-flags.h, include/linux/kernel-page-flags.h */
+#define KPF_MMAP (1ULL << 11)
+#define KPF_SWAPCACHE (1ULL << 13)
+#define KPF_COMPOUND_TAIL (1ULL << 16)
+#define KPF_MLOCKED (1ULL << 33)
+
+/* Before 6.10 tails have flags of their own: a page counts as the head before it does. */
+static void count_mlocked(const uint64_t *flags, size_t n, uint64_t *head, struct mlocked *m)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!(flags[i] & KPF_COMPOUND_TAIL))
+			*head = flags[i];
+		if (!(*head & KPF_MLOCKED))
+			continue;
+		m->pages++;
+		m->nowhere += !(*head & (KPF_MMAP | KPF_SWAPCACHE));
+	}
+}
+
+void reading_mlocked(uint64_t limit_ns, struct mlocked *ret)
+{
+	static uint64_t flags[8192];
+	uint64_t end = clock_raw_ns() + limit_ns, head = 0;
+	_cleanup_close_ int fd = path_open("/proc/kpageflags", O_RDONLY);
+	ssize_t n = -1;
+
+	*ret = (struct mlocked){0};
+	while (fd >= 0 && (n = read(fd, flags, sizeof(flags))) > 0) {
+		count_mlocked(flags, (size_t)n / sizeof(*flags), &head, ret);
+		if (clock_raw_ns() > end)
+			return;
+	}
+	ret->known = n == 0;
 }
 
 /* ---- hardware ---- */

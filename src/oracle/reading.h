@@ -88,6 +88,16 @@ void reading_gauges(const struct machine *m, struct reading *ret);
 void reading_nodes(const struct machine *m, struct reading *ret);
 void reading_hardware(struct reading *ret);
 
+/* Pages that are mlocked. */
+struct mlocked {
+	bool known; /* all of the machine's could be looked at in time; as root only */
+	int64_t pages;
+	int64_t nowhere; /* those of them that no process maps, and that are not in the swap cache */
+};
+
+/* Goes through /proc/kpageflags, for limit_ns at most: it takes about 50 ns a page. */
+void reading_mlocked(uint64_t limit_ns, struct mlocked *ret);
+
 /* The number after `name` at the start of a line of text ("MemFree:" or "Node 0 MemFree:"); 0 or -ENOENT. */
 int reading_number(const char *text, const char *name, uint64_t *ret);
 
@@ -100,6 +110,7 @@ struct look {
 	unsigned int passes;
 	unsigned int same; /* passes in a row, the last among them, that read the same pools */
 	bool gauge_steady[GAUGE_COUNT]; /* the same in all passes */
+	struct mlocked mlocked; /* known only where GAUGE_MLOCKED was off */
 };
 
 #endif

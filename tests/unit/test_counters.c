@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "judge.h"
 
 #define POOL "/sys/kernel/mm/hugepages/hugepages-2048kB/"
@@ -591,25 +592,94 @@ static void isolated_pages_at_three_rests_are_told(void **state)
 	expect(1, "leak: nr_isolated_anon does not come back");
 }
 
-static void locked_pages_are_ours_where_nobody_else_locks(void **state)
+/* One rest at which nr_mlock is so, and so many pages are seen mlocked; known: their flags could be read. */
+static void locked_rest(struct look *l, int64_t gauge, bool known, int64_t pages, int64_t nowhere)
+{
+	l->r.gauge[GAUGE_MLOCKED] = gauge;
+	l->mlocked = (struct mlocked){.known = known, .pages = pages, .nowhere = nowhere};
+	leak_look(&k, l, &told);
+}
+
+static void a_count_of_locked_pages_that_is_not_their_number_is_told(void **state)
 {
 	struct look l;
 
 	(void)state;
 	pool(16, 16, 0, 0, 0);
 	leak_start(&l);
-	l.r.gauge[GAUGE_MLOCKED] = 3;
 	for (int i = 0; i < 2; i++)
-		leak_look(&k, &l, &told);
+		locked_rest(&l, 3, true, 0, 0);
 	expect(0, NULL);
-	leak_look(&k, &l, &told);
+	locked_rest(&l, 3, true, 0, 0);
 	expect(1, "leak: nr_mlock does not come back");
 	leak_start(&l);
-	l.r.gauge[GAUGE_MLOCKED] = 7;
+	for (int i = 0; i < 9; i++) /* nobody can tell which pages */
+		locked_rest(&l, 3, false, 0, 0);
+	expect(0, NULL);
 	l.others.locked_kb = 16;
 	for (int i = 0; i < 9; i++)
-		leak_look(&k, &l, &told);
+		locked_rest(&l, 7, true, 0, 0);
 	expect(0, NULL);
+}
+
+static void locked_pages_that_nobody_maps_are_told(void **state)
+{
+	struct look l;
+
+	(void)state;
+	pool(16, 16, 0, 0, 0);
+	leak_start(&l);
+	for (int i = 0; i < 3; i++)
+		locked_rest(&l, 3, true, 3, 1);
+	expect(1, "leak: nr_mlock does not come back");
+}
+
+static void locked_pages_that_somebody_maps_are_left_over(void **state)
+{
+	struct look l;
+
+	(void)state;
+	pool(16, 16, 0, 0, 0);
+	leak_start(&l);
+	for (int i = 1; i < 9; i++) {
+		l.r.gauge[GAUGE_MLOCKED] = i;
+		assert_true(leak_asks_for_mlocked(&k, &l));
+		locked_rest(&l, i, true, i, 0);
+		assert_false(leak_asks_for_mlocked(&k, &l));
+	}
+	l.r.gauge[GAUGE_MLOCKED] = 2; /* reclaim has found some of them */
+	assert_true(leak_asks_for_mlocked(&k, &l));
+	for (int i = 0; i < 3; i++)
+		locked_rest(&l, 2, true, 2, 0);
+	expect(0, NULL);
+	for (int i = 0; i < 3; i++)
+		locked_rest(&l, 4, true, 2, 0);
+	expect(1, "leak: nr_mlock does not come back");
+}
+
+static void mlocked_pages_are_counted_with_the_tails_of_large_ones(void **state)
+{
+	enum { MMAP = 1 << 11, SWAPCACHE = 1 << 13, HEAD = 1 << 15, TAIL = 1 << 16 };
+	static const uint64_t mlocked = 1ULL << 33;
+	const uint64_t flags[] = {0, mlocked | MMAP, mlocked, mlocked | HEAD | MMAP, TAIL,
+		TAIL | mlocked, HEAD, TAIL, mlocked | SWAPCACHE, TAIL, 0};
+	char path[512];
+	struct mlocked m;
+	FILE *f;
+
+	(void)state;
+	reading_mlocked(1000000000, &m);
+	assert_false(m.known);
+	fake_file("/proc/kpageflags", "");
+	assert_int_equal(path_real("/proc/kpageflags", path, sizeof(path)), 0);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	assert_int_equal(fwrite(flags, sizeof(*flags), ARRAY_SIZE(flags), f), ARRAY_SIZE(flags));
+	assert_int_equal(fclose(f), 0);
+	reading_mlocked(UINT64_MAX / 4, &m);
+	assert_true(m.known);
+	assert_int_equal(m.pages, 7);
+	assert_int_equal(m.nowhere, 1);
 }
 
 static void a_part_is_never_more_than_the_whole(void **state)
@@ -658,7 +728,10 @@ int main(void)
 		TEST(growth_is_told_from_noise_and_from_caches),
 		TEST(memory_that_goes_at_each_rest_is_a_leak_of_its_node),
 		TEST(isolated_pages_at_three_rests_are_told),
-		TEST(locked_pages_are_ours_where_nobody_else_locks),
+		TEST(a_count_of_locked_pages_that_is_not_their_number_is_told),
+		TEST(locked_pages_that_nobody_maps_are_told),
+		TEST(locked_pages_that_somebody_maps_are_left_over),
+		TEST(mlocked_pages_are_counted_with_the_tails_of_large_ones),
 		TEST(a_part_is_never_more_than_the_whole),
 	};
 

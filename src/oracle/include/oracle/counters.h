@@ -39,8 +39,8 @@ void counters_tick(struct counters *c, counters_found *found, void *arg);
 
 /*
  * Starts a close look; all crews rest, or have ended (LOOK_LAST; LOOK_LAST_SOON: somebody waits for the
- * end). 0 or -errno. It takes 0.2 s, up to 2 s (LOOK_LAST: 5 s) when something differs; when counters_looking() says so after
- * LOOK_SECONDS, it hangs: counters_drop().
+ * end). 0 or -errno. It takes 0.2 s, up to 2 s (LOOK_LAST: 5 s) when something differs, and up to 3 s more when mlocked pages
+ * have to be found; when counters_looking() says so after LOOK_SECONDS, it hangs: counters_drop().
  */
 enum { LOOK_SECONDS = 10 };
 enum look_kind { LOOK_REST, LOOK_LAST, LOOK_LAST_SOON };
