@@ -5,6 +5,7 @@
  */
 #include "look.h"
 #include "base/clock.h"
+#include "base/pace.h"
 #include "base/rng.h"
 
 #include <errno.h>
@@ -68,14 +69,19 @@ static bool pick(struct lane *l, struct rng *r, struct target *ret)
 static enum outcome insist(struct lane *l, const struct target *t,
 	enum outcome (*try)(struct lane *, const struct target *, uint64_t *), uint64_t *seen)
 {
-	uint64_t until = clock_ticks() + clock_from_ns(patience_ns);
+	uint64_t start = clock_ticks(), patience = clock_from_ns(patience_ns);
+	bool stretched = false;
 	enum outcome o = BUSY;
 
-	for (int n = 0; n < TRIES || clock_ticks() < until; n++) {
+	for (int n = 0; n < TRIES || clock_ticks() - start < patience; n++) {
 		o = try(l, t, seen);
 		if (o == DONE || o == REFUSED)
 			return o;
 		sched_yield();
+		if (stretched || n < TRIES || clock_ticks() - start < patience)
+			continue;
+		stretched = true; /* the others' CPUs are as slow as ours */
+		patience = (uint64_t)((double)patience * pace_stretch());
 	}
 	return o;
 }

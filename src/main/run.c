@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pace.h"
 #include "base/path.h"
 #include "exec/flight.h"
 #include "filing.h"
@@ -535,6 +536,7 @@ enum run_exit run_job(const struct run_options *o)
 		return EXIT_USAGE;
 	block_signals();
 	clock_setup();
+	pace_setup();
 	if (machine_probe(&r.machine) < 0) {
 		log_error("this machine's memory layout cannot be read; is /proc mounted?");
 		return EXIT_USAGE;

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pace.h"
 #include "exec/flight.h"
 
 enum {
@@ -25,6 +26,7 @@ enum {
 	KILL_TICKS = 30,
 	BARREN_STARTS = 3
 };
+static const double stretch_s = 5; /* for which a measure of it holds */
 
 struct watch {
 	struct run *r;
@@ -39,6 +41,7 @@ struct watch {
 	double slice_end_s;
 	unsigned int
 		changing; /* ticks since the crews were asked to end their turn; 0: not asked */
+	double stretch, stretch_end_s; /* of limits, as it was measured last; when anew */
 };
 
 static void on_finding(void *arg, struct finding *f)
@@ -193,6 +196,21 @@ static void restart(struct watch *w, unsigned int i)
 		r->abandoned[i] = true;
 }
 
+/*
+ * A time in which something should have happened, on this machine at present: on CPUs that others have most of, all takes longer. Only to be
+ * asked when the time has passed as it is.
+ */
+static uint64_t stretched(struct watch *w, uint64_t t)
+{
+	double now = run_now_s();
+
+	if (now >= w->stretch_end_s) {
+		w->stretch = pace_stretch();
+		w->stretch_end_s = now + stretch_s;
+	}
+	return (uint64_t)((double)t * w->stretch);
+}
+
 static void unkillable(struct watch *w, unsigned int i)
 {
 	struct run *r = w->r;
@@ -208,18 +226,35 @@ static void unkillable(struct watch *w, unsigned int i)
 	r->abandoned[i] = true;
 }
 
+/* As oracle_progress(), but nothing is stuck because the machine is slow. */
+static bool is_stuck(struct watch *w, const struct crew *c, struct finding *ret)
+{
+	uint64_t limit = c->plan->stall_ns, more;
+
+	if (oracle_progress(c, limit, ret) != 1)
+		return false;
+	if (inject_has(w->r, "progress")) /* the run may end before */
+		return true;
+	more = stretched(w, limit);
+	if (more == limit)
+		return true;
+	finding_clear(ret);
+	return oracle_progress(c, more, ret) == 1;
+}
+
 static void check_progress(struct watch *w, unsigned int i)
 {
 	struct run *r = w->r;
+	uint64_t patience = KILL_TICKS + r->crew[i]->plan->stall_ns / 100000000;
 	struct finding f;
 
 	if (w->kill_wait[i]) {
-		if (crew_alive(r->crew[i]) && !r->abandoned[i] &&
-			++w->kill_wait[i] > KILL_TICKS + r->crew[i]->plan->stall_ns / 100000000)
+		if (crew_alive(r->crew[i]) && !r->abandoned[i] && ++w->kill_wait[i] > patience &&
+			w->kill_wait[i] > stretched(w, patience))
 			unkillable(w, i);
 		return;
 	}
-	if (oracle_progress(r->crew[i], r->crew[i]->plan->stall_ns, &f) == 1) {
+	if (is_stuck(w, r->crew[i], &f)) {
 		run_finding(r, &f);
 		kill_crew(w, i);
 	}

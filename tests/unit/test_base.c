@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pace.h"
 #include "base/rng.h"
 
 #include <errno.h>
@@ -261,6 +262,21 @@ static void a_machine_without_a_stable_counter_gets_the_kernels_clock(void **sta
 #endif
 }
 
+static void limits_grow_on_a_machine_that_is_much_slower_than_at_its_best(void **state)
+{
+	(void)state;
+	assert_true(pace_stretch() == 1); /* not measured */
+	pace_setup();
+	assert_true(pace_stretch() >= 1 && pace_stretch() <= PACE_MOST);
+	assert_true(pace_stretch_of(100, 10, 500) == 1);
+	assert_true(pace_stretch_of(100, 10, 1000) == 1);
+	assert_true(pace_stretch_of(100, 10, 1000 * PACE_ROOM) == 1);
+	assert_true(pace_stretch_of(100, 10, 3000 * PACE_ROOM) == 3);
+	assert_true(pace_stretch_of(100, 10, 1000000) == PACE_MOST);
+	assert_true(pace_stretch_of(0, 10, 1000) == 1);
+	assert_true(pace_stretch_of(100, 0, 0) == 1);
+}
+
 #define BASE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -279,6 +295,7 @@ int main(void)
 		BASE_TEST(directories_are_made_with_their_parents),
 		BASE_TEST(a_published_file_replaces_the_old_one_whole),
 		BASE_TEST(a_message_is_one_line_below_its_level),
+		cmocka_unit_test(limits_grow_on_a_machine_that_is_much_slower_than_at_its_best),
 		BASE_TEST(the_clock_runs_forward_at_the_rate_of_the_kernels),
 		BASE_TEST(a_machine_without_a_stable_counter_gets_the_kernels_clock),
 	};
