@@ -46,7 +46,7 @@ class Help:
         elif self._last == "term" and indent:
             word, text = self._paragraphs()[-1][-1]
             self._paragraphs()[-1][-1] = (word, f"{text} {line.strip()}")
-        elif self._last in ("text", "usage") and self._last == "text":
+        elif self._last == "text":
             self._paragraphs()[-1] += " " + line.strip()
         else:
             self._paragraphs().append(line.strip())
@@ -55,14 +55,6 @@ class Help:
     def _paragraphs(self):
         """Text after the first option belongs there."""
         return self.notes if self.options else self.about
-
-    def long_options(self):
-        """{--name: takes a value}"""
-        found = {}
-        for forms, _ in self.options:
-            for name, value in re.findall(r"(--[a-z][a-z-]*)((?:[ =][A-Z{][^ ]*)?)", forms):
-                found[name] = bool(value)
-        return found
 
 
 def say(program, *words):

@@ -45,12 +45,13 @@ for page in sunder.1 sunder-run.1 sunder-job.5 sunder-ops.7; do
 	expect 0 man -w "${page#*.}" "${page%.*}"
 done
 
-unit=/lib/systemd/system/sunderd.service
-[ -e $unit ] || unit=/usr/lib/systemd/system/sunderd.service
-if [ -e $unit ]; then
+if [ -e /lib/systemd/system/sunderd.service ]; then
+	expect 0 man -w 8 sunderd
 	expect 0 systemd-analyze verify sunderd.service
 	[ "$(systemctl is-enabled sunderd)" = disabled ] || fail "the installation has enabled sunderd"
 	[ "$(systemctl is-active sunderd)" = inactive ] || fail "the installation has started sunderd"
+	expect 0 getent group sunder
+	expect 0 sunderd --check
 	expect 0 systemctl start sunderd
 	expect 0 systemctl is-active sunderd
 	expect 0 sunder status
