@@ -25,6 +25,12 @@ static const struct verb {
 	{"export-c", verb_export_c,
 		"write a finding as one C file that needs no sunder, and as a mail"},
 	{"restore", verb_restore, "undo what a killed run had changed on this machine"},
+	{"status", verb_control, "tell what sunderd does on this machine"},
+	{"start", verb_control, "have sunderd run a job or campaign next"},
+	{"pause", verb_control, "have sunderd end what runs, and begin nothing"},
+	{"resume", verb_control, "have sunderd go on"},
+	{"stop", verb_control, "end sunderd"},
+	{"tail", verb_control, "tell what happened to sunderd"},
 	{"vm", verb_vm, "boot a kernel in QEMU and run a sunder command in it"},
 };
 

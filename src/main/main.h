@@ -17,5 +17,6 @@ int verb_replay(int argc, char **argv);
 int verb_export_c(int argc, char **argv);
 int verb_reduce(int argc, char **argv);
 int verb_vm(int argc, char **argv);
+int verb_control(int argc, char **argv); /* status, start, pause, resume, stop, tail */
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "build.h"
-#include "line.h"
+#include "plan/line.h"
 #include "plan/number.h"
 #include "plan/suggest.h"
 

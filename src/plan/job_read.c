@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "line.h"
+#include "plan/line.h"
 #include "plan/suggest.h"
 
 enum { LINE_BYTES = 8192, LINES_MAX = 1000000 };

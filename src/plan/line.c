@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "line.h"
+#include "plan/line.h"
 
 #include <stdbool.h>
 #include <string.h>

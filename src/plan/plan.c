@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "build.h"
-#include "line.h"
+#include "plan/line.h"
 #include "plan/number.h"
 
 enum { STREAM_TURNS = 3001 };

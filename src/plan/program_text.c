@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "line.h"
+#include "plan/line.h"
 #include "plan/number.h"
 #include "plan/suggest.h"
 

@@ -58,14 +58,19 @@ static json_t *lanes_json(const struct run_result *r)
 	return a;
 }
 
+/* As in summary.json; but one that has found nothing in a run that goes on is "judging". */
 static json_t *oracles_json(const struct run_result *r)
 {
 	json_t *o = json_object();
 	char verdict[VERDICT_MAX];
 
-	for (int i = 0; i < ORACLE_COUNT; i++)
+	for (int i = 0; i < ORACLE_COUNT; i++) {
+		bool judging = !r->finished && r->oracle[i].enabled && !r->oracle[i].findings;
+
 		json_object_set_new(o, oracle_name((enum oracle)i),
-			json_text(oracle_verdict(r, (enum oracle)i, verdict)));
+			json_text(
+				judging ? "judging" : oracle_verdict(r, (enum oracle)i, verdict)));
+	}
 	return o;
 }
 

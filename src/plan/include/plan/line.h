@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Lines of text from outside: whether they are text at all, and cut into words. Private to the
- * room.
- */
+/* Lines of text from outside: whether they are text at all, and cut into words. */
 #ifndef SUNDER_PLAN_LINE_H
 #define SUNDER_PLAN_LINE_H
 
