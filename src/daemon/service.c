@@ -133,7 +133,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct service *s = arg;
 
-	sd_event_source_set_time(source, usec + TICK_US);
+	sd_event_source_set_time_relative(source, TICK_US);
 	s->sample_before = s->sample;
 	sample_read(&s->sample);
 	slice_watch(s);

@@ -130,10 +130,10 @@ static void compose(struct service *s, struct begin *b, struct child_how *how)
 
 	child_say(how, s->sunder);
 	child_say(how, fuzz ? "fuzz" : "run");
-	if (!fuzz)
-		child_say(how, "--quiet");
+	child_say(how, "--quiet");
 	child_say_option(how, "--timeout", b->timeout);
-	child_say_option(how, "--seed", b->seed);
+	if (!fuzz) /* chance is afl-fuzz's there */
+		child_say_option(how, "--seed", b->seed);
 	child_say_option(how, "--output", s->slice.run);
 	child_say_option(how, "--state", s->config.state);
 	child_say_option(how, "--tmp", s->config.tmp);
@@ -144,7 +144,9 @@ static void compose(struct service *s, struct begin *b, struct child_how *how)
 	while ((word = strsep(&cursor, " \t")))
 		if (*word)
 			child_say(how, word);
-	if (*b->job)
+	if (fuzz)
+		child_say_option(how, "--background", b->job);
+	else
 		child_say(how, b->job);
 }
 
@@ -418,6 +420,13 @@ static void press(struct service *s, double now)
 	}
 }
 
+static bool is_fuzz(const struct service *s)
+{
+	int i = s->slice.campaign;
+
+	return i >= 0 && s->config.campaign[i].type == CAMPAIGN_FUZZ;
+}
+
 void slice_watch(struct service *s)
 {
 	struct slice *x = &s->slice;
@@ -428,8 +437,9 @@ void slice_watch(struct service *s)
 	if (s->phase != PHASE_RUNNING)
 		return;
 	run_status_read(&x->status, x->run);
-	if (x->status.ops != ops || !x->status.doc)
-		x->progress_s = x->status.doc ? now : x->progress_s;
+	if (x->status.ops != ops ||
+		is_fuzz(s)) /* it has watchdogs of its own, and no status.json */
+		x->progress_s = now;
 	if (x->status.groups > groups)
 		helper_add(s, HELPER_LIST, NULL);
 	if (x->asked_s > 0) {

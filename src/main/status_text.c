@@ -12,8 +12,8 @@ const char *status_get(const json_t *doc, const char *key, char *buf, size_t siz
 
 	snprintf(buf, size, "%s", v ? v : "");
 	for (unsigned char *p = (unsigned char *)buf; *p; p++)
-		if (*p < 0x20 || *p == 0x7f)
-			*p = '?';
+		if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0))
+			*p = '?'; /* a terminal would obey it */
 	return buf;
 }
 

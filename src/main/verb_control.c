@@ -162,16 +162,16 @@ static int parse(const struct control_verb *v, int argc, char **argv, struct opt
 
 static void print_event(const json_t *e)
 {
-	const char *campaign = json_string_value(json_object_get(e, "campaign"));
-	const char *text = json_string_value(json_object_get(e, "text"));
+	char campaign[64], text[512];
 	time_t t = (time_t)json_integer_value(json_object_get(e, "time"));
 	char at[32] = "";
 	struct tm tm;
 
 	if (localtime_r(&t, &tm))
 		strftime(at, sizeof(at), "%Y-%m-%d %H:%M:%S", &tm);
-	printf("%s  %s%s%s\n", at, campaign ? campaign : "", campaign && *campaign ? ": " : "",
-		text ? text : "");
+	status_get(e, "campaign", campaign, sizeof(campaign));
+	printf("%s  %s%s%s\n", at, campaign, *campaign ? ": " : "",
+		status_get(e, "text", text, sizeof(text)));
 }
 
 static void print_events(const json_t *doc, const struct options *o)

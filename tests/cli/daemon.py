@@ -2,15 +2,19 @@
 """sunderd and the verbs that talk to it: its configuration, who may control it, and clients of every kind of badness. Runs no job."""
 
 import contextlib
+import fcntl
 import grp
 import json
 import os
+import pty
 import random
 import re
 import select
 import signal
 import socket
+import struct
 import subprocess
+import termios
 import threading
 import time
 import urllib.error
@@ -248,6 +252,42 @@ def tail_follows_what_happens(box):
 
 def select_readable(stream):
     return bool(select.select([stream], [], [], 0.2)[0])
+
+
+def read_until(fd, wanted, seconds=20):
+    """What comes from a terminal until that is in it."""
+    text, end = b"", time.monotonic() + seconds
+    while wanted not in text:
+        assert time.monotonic() < end and select.select([fd], [], [], seconds)[0], text[-500:]
+        text += os.read(fd, 65536)
+    return text
+
+
+@case
+def the_full_terminal_view_resizes_and_leaves_the_terminal_as_it_was(box):
+    with idle_daemon(box) as daemon:
+        for end in (b"q", signal.SIGTERM):
+            ours, theirs = pty.openpty()
+            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 30, 100, 0, 0))
+            found = termios.tcgetattr(theirs)
+            watch = subprocess.Popen([box.binary, "status", "--watch", "--socket", box.path("control")], stdin=theirs, stdout=theirs,
+                                     stderr=theirs, start_new_session=True)
+            text = read_until(ours, b"nothing runs")
+            assert text.startswith(b"\033[?1049h") and daemon.status()["host"].encode() in text, text
+            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 12, 44, 0, 0))
+            watch.send_signal(signal.SIGWINCH)
+            read_until(ours, b"\033[1;1H")
+            screen = read_until(ours, b"\033[J")
+            assert b"\033[13;1H" not in screen, screen
+            assert termios.tcgetattr(theirs) != found
+            if end == b"q":
+                os.write(ours, end)
+            else:
+                watch.send_signal(end)
+            assert read_until(ours, b"\033[?1049l").endswith(b"\033[?25h\033[?1049l")
+            assert watch.wait(10) == 0 and termios.tcgetattr(theirs) == found
+            os.close(ours)
+            os.close(theirs)
 
 
 def converse(path, data):
