@@ -155,7 +155,7 @@ static bool replace(const char *path, const char *text)
 	char tmp[CONFIG_PATH_MAX + 16];
 	_cleanup_fclose_ FILE *f = NULL;
 
-	snprintf(tmp, sizeof(tmp), "%s.%d", path, (int)getpid());
+	snprintf(tmp, sizeof(tmp), "%s.tmp", path);
 	f = fopen(tmp, "we");
 	if (!f || fputs(text, f) < 0 || fflush(f) != 0 || rename(tmp, path) < 0) {
 		unlink(tmp);

@@ -202,14 +202,16 @@ static void last_line(const char *log, char buf[WHY_MAX])
 
 /* ---- end ---- */
 
-/* After an oops all that comes is its consequence. */
+/* After an oops all that comes is its consequence. It counts as a death: a machine that reboots for it must not do so for ever. */
 static void kernel_was_lost(struct service *s)
 {
 	static const char why[] =
 		"the kernel or a process in it was lost: reboot, then \"sunder resume\"";
+	const struct state_slice *t = &s->state.slice;
+	const struct state_death *d = state_died(&s->state, t, t->job, time(NULL));
 
-	events_add(&s->events, EVENT_DEATH, s->state.slice.campaign, s->state.slice.seed,
-		"the kernel was lost while %s ran", s->state.slice.job);
+	events_add(&s->events, EVENT_DEATH, t->campaign, t->seed,
+		"the kernel was lost while %s ran, for the %u. time", t->job, d->count);
 	if (s->config.on_oops == OOPS_GO_ON)
 		return;
 	snprintf(s->hold, sizeof(s->hold), "%s", why);

@@ -43,10 +43,10 @@ def free_port():
 class Daemon:
     """A sunderd in the foreground; what it says on stderr is read all the time."""
 
-    def __init__(self, box, *words):
+    def __init__(self, box, *words, env=None):
         self.box, self.said = box, []
         self.process = subprocess.Popen([program(box), *words], cwd=box.dir, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE, text=True)
+                                        stderr=subprocess.PIPE, text=True, env=os.environ | (env or {}))
         self.reader = threading.Thread(target=lambda: self.said.extend(self.process.stderr), daemon=True)
         self.reader.start()
 
@@ -80,14 +80,14 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def idle_daemon(box, more="", port=None):
+def idle_daemon(box, more="", port=None, env=None):
     box.write("small.job", JOB)
     day = time.strftime("%a", time.localtime(time.time() + 3 * 86400)).lower()  # some other day
     text = f"[daemon]\nstate = {box.dir}/state\njobs = {box.dir}\nsocket = {box.dir}/control\n{more}\n"
     if port:
         text += f"listen = {port}\n"
     box.write("d.conf", text + CLOSED.format(box=box.dir, day=day))
-    daemon = Daemon(box, "--config", "d.conf")
+    daemon = Daemon(box, "--config", "d.conf", env=env)
     try:
         daemon.wait_for(lambda doc: doc["state"] == "idle")
         yield daemon
@@ -185,6 +185,29 @@ def a_new_configuration_is_taken_and_a_wrong_one_is_not(box):
         daemon.process.send_signal(signal.SIGHUP)
         doc = daemon.wait_for(lambda doc: any("stays as it was" in e["text"] for e in doc["events"]))
         assert doc["campaigns"][0]["name"] == "other" and any('did you mean "window"' in e["text"] for e in doc["events"])
+
+
+@case
+def the_service_manager_is_told_what_it_must_know(box):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(box.path("notify"))
+        manager.settimeout(20)
+        told = []
+
+        def wait_until(line):
+            while line not in told:
+                told.extend(manager.recv(4096).decode().splitlines())
+
+        with idle_daemon(box, env={"NOTIFY_SOCKET": box.path("notify"), "WATCHDOG_USEC": "10000000"}) as daemon:
+            wait_until("READY=1")
+            wait_until("WATCHDOG=1")
+            wait_until("STATUS=ok: no new findings")
+            del told[:]
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_until("RELOADING=1")
+            wait_until("READY=1")
+            daemon.process.send_signal(signal.SIGTERM)
+            wait_until("STOPPING=1")
 
 
 # Control

@@ -171,6 +171,7 @@ def a_kernel_that_is_lost_holds_all_until_somebody_resumes(box):
     with faked(box, next_run="exit 5\n"):
         doc = box.daemon.wait_for(lambda doc: doc["state"] == "held")
         assert doc["health"] == "bad" and "reboot" in doc["why"] and len(lines(box, "runs")) == 1
+        assert doc["totals"]["machine_deaths"] == 1 and doc["deaths"][0]["count"] == 1
         os.unlink(box.path("next"))
         box.sunder("resume", "--socket", "control").expect(0)
         assert box.daemon.wait_for(is_running)["health"] == "ok"
