@@ -35,12 +35,12 @@ STATUS = {"version": 1, "state": "running", "turn": "a.job", "elapsed_s": 1.0, "
 
 
 @contextlib.contextmanager
-def faked(box, more="", next_run=None):
+def faked(box, more="", next_run=None, status=None, findings=()):
     box.write("fake", FAKE.format(box=box.dir))
     os.chmod(box.path("fake"), 0o755)
     box.write("a.job", JOB)
-    box.write("status.json", json.dumps(STATUS))
-    box.write("findings.json", "[]")
+    box.write("status.json", json.dumps(status or STATUS))
+    box.write("findings.json", json.dumps(list(findings)))
     if next_run:
         box.write("next", next_run)
     box.write("d.conf", f"[daemon]\nstate = {box.dir}/state\njobs = {box.dir}\nsunder = {box.dir}/fake\nsocket = {box.dir}/control\n"

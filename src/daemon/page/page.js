@@ -214,7 +214,7 @@ function chart(id, names, max) {
 	return new uPlot({
 		width: Math.max(200, box.clientWidth), height: Math.max(120, box.clientHeight), legend: { show: false }, cursor: { show: false },
 		scales: { y: { range: (u, lo, hi) => [0, max || Math.max(1, hi * 1.05)] } },
-		axes: [axis, { ...axis, size: 55, values: (u, list) => list.map(amount) }],
+		axes: [axis, { ...axis, size: 55, values: (u, list) => list.map((v) => v % 1 ? v.toFixed(1) : amount(v)) }],
 		series: [{}, ...names.map((n, i) => ({ label: n, stroke: strokes[i], width: 2, points: { show: false } }))],
 	}, [[], ...names.map(() => [])], box);
 }
