@@ -349,6 +349,7 @@ static struct counters_options counters_of(struct run *r)
 
 	for (unsigned int i = 0; i < plan_nparts(r->plan); i++) {
 		const struct plan *p = plan_part(r->plan, i);
+		unsigned int lanes = 0;
 
 		for (unsigned int s = 0; s < p->nslots; s++)
 			o.private_hugetlb |= p->slot[s].backing == BACKING_HUGETLB_PRIVATE;
@@ -356,7 +357,7 @@ static struct counters_options counters_of(struct run *r)
 			for (unsigned int l = 0; l < p->crew[c].nlanes; l++) {
 				const struct plan_lane *lane = &p->crew[c].lane[l];
 
-				o.lanes++;
+				lanes++;
 				for (unsigned int k = 0; k < lane->nops; k++) {
 					enum hazard h = op_get(lane->op[k].call.op)->hazard;
 
@@ -364,6 +365,8 @@ static struct counters_options counters_of(struct run *r)
 					o.poisons |= h == HAZARD_DESTRUCTIVE;
 				}
 			}
+		if (lanes > o.lanes)
+			o.lanes = lanes;
 	}
 	return o;
 }

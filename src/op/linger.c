@@ -88,7 +88,7 @@ static void remember(struct op_env *e, struct memory *m)
 
 /*
  * Private memory of a child is its own: nothing that the parent does since changes it. Only hugetlb takes pages away from a child,
- * when the parent needs one and the pool is empty (unmap_ref_private()).
+ * when the parent needs one and the pool is empty (unmap_ref_private()); what is left there then is nothing, never other data.
  */
 static void compare(struct op_env *e, const struct memory *m)
 {
@@ -104,7 +104,7 @@ static void compare(struct op_env *e, const struct memory *m)
 				continue;
 			if (!cells_peek(e->cells, s->slot_no, s->view, n->page, cell_byte(l), &now))
 				now = 0;
-			if (now != n->value[l] && !backing_in(s->slot, BACKINGS_HUGETLB))
+			if (now != n->value[l] && (now || !backing_in(s->slot, BACKINGS_HUGETLB)))
 				cells_report(e->cells, EVIDENCE_CHILD, s->slot_no, s->view, n->page,
 					n->value[l], now);
 		}

@@ -158,6 +158,7 @@
 	X(190, memory_squeeze)         \
 	X(191, map_count_squeeze)      \
 	X(192, memlock_limit)          \
-	X(193, fail_nth)
+	X(193, fail_nth)               \
+	X(194, mremap_away)
 
 #endif

@@ -18,7 +18,7 @@ struct counters_options {
 	bool pools_change; /* ops of this run resize hugetlb pools */
 	bool poisons; /* ops of this run poison pages */
 	bool private_hugetlb; /* slots of this run are private hugetlb memory */
-	unsigned int lanes; /* of all crews */
+	unsigned int lanes; /* that run at a time: of all crews of a turn */
 	/* Called at the start of each close look, in its process; may be NULL. */
 	void (*prepare)(void *arg);
 	void *prepare_arg;
