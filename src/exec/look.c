@@ -279,6 +279,7 @@ void looks_take(struct lane *l)
 	look_repeat(l, look_counters);
 	look_repeat(l, look_dirty);
 	look_repeat(l, look_mlock);
+	look_repeat(l, look_charge);
 	p->turn++;
 	spend(l, clock_ticks() - start);
 }

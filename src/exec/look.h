@@ -36,6 +36,7 @@
 	X(HUGETLB, LOCKS, "HugetlbPages")                         \
 	X(STAYS_MLOCKED, LOCKS, "a page stays mlocked")           \
 	X(POOL, POOL, "HugePages_Total at quiesce")               \
+	X(CHARGE, POOL, "hugetlb cgroup usage")                   \
 	X(BARE_LOCK, LOCKS, "VmLck with nothing mapped")          \
 	X(BARE_HUGETLB, LOCKS, "HugetlbPages, nothing mapped")    \
 	X(BARE_PTE, LOCKS, "VmPTE with nothing mapped")
@@ -116,7 +117,7 @@ void looks_try(struct lane *l);
 
 typedef void look_fn(struct lane *l, struct looks *p, struct look *look);
 
-look_fn look_reports, look_counters, look_bare, look_dirty, look_mlock;
+look_fn look_reports, look_counters, look_bare, look_dirty, look_mlock, look_charge;
 
 /* By the words of pagemap, kpageflags and kpagecount of a page in memory that nobody locks: it must not be mlocked. */
 bool look_keeps_mlock(uint64_t entry, uint64_t flags, uint64_t count);

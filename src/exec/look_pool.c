@@ -6,7 +6,13 @@
  */
 #include "look.h"
 
+#include <inttypes.h>
+#include <limits.h>
 #include <sched.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/path.h"
 
 enum { READINGS = 6 };
 
@@ -89,5 +95,63 @@ void look_pools(struct lane *l)
 			&(struct look_case){.expected = (uint64_t)p->pool[i].base,
 				.seen = (uint64_t)least,
 				.slot = NO_SLOT});
+	}
+}
+
+/* ---- what the crew's cgroup is charged for ---- */
+
+/* As the controller names its files (mm/hugetlb_cgroup.c, mem_fmt()). */
+static void charge_path(const struct lane *l, uint64_t size, char *buf, size_t size_of_buf)
+{
+	uint64_t kb = size >> 10;
+
+	snprintf(buf, size_of_buf, "%s/crew%u/hugetlb.%" PRIu64 "%s.current", l->ex->box->cgroup,
+		l->ex->ctl->index,
+		kb >= 1 << 20	? kb >> 20
+		: kb >= 1 << 10 ? kb >> 10
+				: kb,
+		kb >= 1 << 20	? "GB"
+		: kb >= 1 << 10 ? "MB"
+				: "KB");
+}
+
+/* Bytes in all objects of huge pages of that size. False: some of the crew's are in no object that can be asked. */
+static bool in_objects(const struct lane *l, uint64_t size, uint64_t *ret)
+{
+	*ret = 0;
+	for (unsigned int i = 0; i < l->env.nslots; i++) {
+		const struct slot *s = &l->env.slot[i];
+		struct stat st;
+
+		if (!s->present || s->spec.huge_size != size)
+			continue;
+		if (s->fd < 0 || fstat(s->fd, &st) < 0)
+			return false;
+		*ret += (uint64_t)st.st_blocks * 512;
+	}
+	return true;
+}
+
+/*
+ * A cgroup is charged for the huge pages that its tasks fault in, until they are freed, wherever they are moved meanwhile
+ * (hugetlb_cgroup_migrate()). All that a crew has is in its objects, whose blocks count them too (hugetlb_add_to_page_cache()).
+ */
+void look_charge(struct lane *l, struct looks *p, struct look *look)
+{
+	const struct machine *m = l->ex->machine;
+
+	if (!p->pools_known || !l->ex->box || !l->ex->box->cgroup[0])
+		return;
+	for (int i = 0; i < m->nhstates; i++) {
+		char path[PATH_MAX];
+		unsigned long long charged;
+		uint64_t has;
+
+		charge_path(l, m->hstate[i].size, path, sizeof(path));
+		if (!in_objects(l, m->hstate[i].size, &has) || path_read_u64(path, &charged) < 0 ||
+			charged == has)
+			continue;
+		look_differs(look, LOOK_CHARGE,
+			(struct look_case){.expected = has, .seen = charged, .slot = NO_SLOT});
 	}
 }

@@ -238,6 +238,39 @@ const struct op op_hugetlb_cgroup_rsvd = {
 	.undo = undo_hugetlb,
 };
 
+static const char *const stat_knobs[] = {"!hugetlb.*B.numa_stat", NULL};
+
+static long run_huge_stat(struct op_env *e, const struct op_call *c)
+{
+	const struct box_knob *k = box_pick(e, stat_knobs[0], c->arg[0]);
+
+	if (!k)
+		return -ENODEV;
+	return path_read(k->path, e->scratch->text, sizeof(e->scratch->text));
+}
+
+static const struct arg_desc stat_args[] = {
+	{"size", ARG_INT, 7, NULL, "which page size's"},
+	{.kind = ARG_END},
+};
+
+/* Its use is also that the crew has a cgroup, so that what it is charged can be looked at when nothing runs (exec/look_pool.c). */
+const struct op op_hugetlb_cgroup_stat = {
+	.name = "hugetlb_cgroup_stat",
+	.help = "reads what the crew's cgroup is charged for on each node",
+	.exercises = "hugetlb_cgroup_read_numa_stat hugetlb_cgroup_migrate "
+		     "hugetlb_cgroup_commit_charge",
+	.hazard = HAZARD_ROOT,
+	.weight = 1,
+	.needs = {CAP_HAS_CGROUP_HUGETLB},
+	.nneeds = 1,
+	.gear = &gear_box,
+	.uses = OP_USES_CGROUP,
+	.knobs = stat_knobs,
+	.args = stat_args,
+	.run = run_huge_stat,
+};
+
 /* ---- nodes ---- */
 
 static const char *const mems_knobs[] = {"cpuset.mems", NULL};

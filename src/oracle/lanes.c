@@ -178,11 +178,14 @@ static void title_of(const struct crew *c, const struct evidence *e, char *buf, 
 		break;
 	case EVIDENCE_REPORTS:
 	case EVIDENCE_LOCKS:
-	case EVIDENCE_POOL:
 	case EVIDENCE_PLACE:
 	case EVIDENCE_SOFT_DIRTY:
 		snprintf(buf, size, "%s: %.*s on %s", oracle_name(judge[e->kind]),
 			(int)sizeof(e->what), e->what, backing);
+		break;
+	case EVIDENCE_POOL:
+		snprintf(buf, size, "%s: %.*s", oracle_name(judge[e->kind]),
+			(int)sizeof(e->what), e->what);
 		break;
 	default:
 		snprintf(buf, size, "%s: %s on %s", oracle_name(judge[e->kind]),
