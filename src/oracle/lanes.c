@@ -184,8 +184,8 @@ static void title_of(const struct crew *c, const struct evidence *e, char *buf, 
 			(int)sizeof(e->what), e->what, backing);
 		break;
 	case EVIDENCE_POOL:
-		snprintf(buf, size, "%s: %.*s", oracle_name(judge[e->kind]),
-			(int)sizeof(e->what), e->what);
+		snprintf(buf, size, "%s: %.*s", oracle_name(judge[e->kind]), (int)sizeof(e->what),
+			e->what);
 		break;
 	default:
 		snprintf(buf, size, "%s: %s on %s", oracle_name(judge[e->kind]),
