@@ -24,7 +24,7 @@ class Help:
         indent = len(line) - len(line.lstrip())
         if not line.strip() or line in ("options:", "positional arguments:"):
             self._last = None
-        elif line.startswith("usage: ") or self._last == "usage" and re.match(r" +sunderd? ", line):
+        elif line.startswith("usage: ") or self._last == "usage" and re.match(r" +sunder[a-z-]* ", line):
             self.usage.append(line.removeprefix("usage: ").strip())
             self._last = "usage"
         elif re.match(r"exit(?: status)?: ", line, re.I):
