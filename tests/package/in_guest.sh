@@ -41,25 +41,22 @@ expect 0 sunder check overnight.job >/tmp/plan
 expect 0 sunder run --quiet --timeout 5s quick.job
 expect 1 sunder run --quiet --timeout 3s busted.job
 expect 2 sunder vm --kernel /nowhere -- run quick.job
-for page in sunder.1 sunder-run.1 sunder-job.5 sunder-ops.7; do
-	expect 0 man -w "${page#*.}" "${page%.*}"
+for page in sunder.1 sunder-run.1 sunder-job.5 sunder-ops.7 sunderd.8 sunderd.conf.5; do
+	expect 0 man -w "${page##*.}" "${page%.*}"
 done
 
-if [ -e /lib/systemd/system/sunderd.service ]; then
-	expect 0 man -w 8 sunderd
-	expect 0 systemd-analyze verify sunderd.service
-	[ "$(systemctl is-enabled sunderd)" = disabled ] || fail "the installation has enabled sunderd"
-	[ "$(systemctl is-active sunderd)" = inactive ] || fail "the installation has started sunderd"
-	expect 0 getent group sunder
-	expect 0 sunderd --check
-	expect 0 systemctl start sunderd
-	expect 0 systemctl is-active sunderd
-	expect 0 sunder status
-	expect 0 systemctl stop sunderd
-	[ "$(systemctl show -P Result sunderd)" = success ] || fail "sunderd ended with $(systemctl show -P Result sunderd)"
-	# Purging ends it.
-	expect 0 systemctl start sunderd
-fi
+expect 0 systemd-analyze verify sunderd.service
+[ "$(systemctl is-enabled sunderd)" = disabled ] || fail "the installation has enabled sunderd"
+[ "$(systemctl is-active sunderd)" = inactive ] || fail "the installation has started sunderd"
+expect 0 getent group sunder
+expect 0 sunderd --check
+expect 0 systemctl start sunderd
+expect 0 systemctl is-active sunderd
+expect 0 sunder status
+expect 0 systemctl stop sunderd
+[ "$(systemctl show -P Result sunderd)" = success ] || fail "sunderd ended with $(systemctl show -P Result sunderd)"
+# Purging ends it.
+expect 0 systemctl start sunderd
 
 expect 0 dpkg --purge sunder
 [ "$(systemctl is-active sunderd)" = inactive ] || fail "sunderd runs on"
