@@ -3,7 +3,9 @@
  * Edges in the kernel's mm/ and fs/hugetlbfs/, per lane, by kcov. Which text that is, kallsyms tells: a kernel is linked directory by
  * directory, so mm/ is what lies between its first file's functions (mm/filemap.c) and those of the first one of fs/ (fs/open.c).
  */
+#include "functions.h"
 #include "layers.h"
+#include "symbols.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,44 +14,12 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 
-enum { GRAIN_SHIFT = 4, SYMBOLS_MAX = 400000, NAME_MAX_LEN = 160, FILE_MAX = 1 << 16 };
-
-struct symbol {
-	uint64_t at;
-	char name[64];
-};
+enum { GRAIN_SHIFT = 4, FILE_MAX = 1 << 16 };
 
 struct kcov_text {
 	uint64_t base, end; /* _stext, _etext */
 	uint8_t *is_mm; /* [(end - base) >> GRAIN_SHIFT] */
 };
-
-static int by_address(const void *a, const void *b)
-{
-	const struct symbol *x = a, *y = b;
-
-	return x->at < y->at ? -1 : x->at > y->at;
-}
-
-/* All of the kernel's own functions, by address. */
-static size_t read_symbols(const char *file, struct symbol *s)
-{
-	_cleanup_fclose_ FILE *f = fopen(file, "re");
-	char line[512], name[NAME_MAX_LEN], type;
-	unsigned long long at;
-	size_t n = 0;
-
-	while (f && n < SYMBOLS_MAX && fgets(line, sizeof(line), f)) {
-		if (strchr(line, '[') || sscanf(line, "%llx %c %159s", &at, &type, name) != 3)
-			continue;
-		if (type != 't' && type != 'T' && type != 'W' && type != 'w')
-			continue;
-		s[n].at = at;
-		snprintf(s[n++].name, sizeof(s[0].name), "%.63s", name);
-	}
-	qsort(s, n, sizeof(*s), by_address);
-	return n;
-}
 
 static uint64_t find(const struct symbol *s, size_t n, const char *name)
 {
@@ -167,12 +137,13 @@ const char *kcov_text_open(struct kcov_text **ret)
 
 const char *kcov_text_read(const char *kallsyms, struct kcov_text **ret)
 {
-	_cleanup_free_ struct symbol *s = calloc(SYMBOLS_MAX, sizeof(*s));
+	_cleanup_free_ struct symbol *s = NULL;
 	struct kcov_text *t = calloc(1, sizeof(*t));
 	const char *why = "no memory";
+	int n = symbols_read(kallsyms, &s);
 
-	if (s && t)
-		why = find_text(t, s, read_symbols(kallsyms, s));
+	if (n >= 0 && t)
+		why = find_text(t, s, (size_t)n);
 	if (why)
 		kcov_text_close(t);
 	else
@@ -194,8 +165,14 @@ uint32_t kcov_offset(const struct kcov_text *t, uint64_t pc)
 	return (uint32_t)(pc - t->base);
 }
 
+uint64_t kcov_base(const struct kcov_text *t)
+{
+	return t->base;
+}
+
 /* One chain of edges for each lane: what comes between two PCs of mm does not count. */
-void layer_kcov(const struct kcov_text *t, const struct crew *c, struct marks *m)
+void layer_kcov(
+	const struct kcov_text *t, const struct crew *c, struct functions *f, struct marks *m)
 {
 	/* Hits of each edge, for its class. */
 	static uint16_t hits[1 << 16];
@@ -213,6 +190,8 @@ void layer_kcov(const struct kcov_text *t, const struct crew *c, struct marks *m
 
 			if (!at)
 				continue;
+			if (f)
+				functions_reached(f, at);
 			at = mix(at);
 			edge = (uint32_t)(at ^ prev >> 1) & 0xffff;
 			prev = at;

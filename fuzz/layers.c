@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "functions.h"
 #include "layers.h"
 
 #include <stdio.h>
@@ -11,6 +12,7 @@ struct layers {
 	char why[LAYER_COUNT][160];
 	uint64_t ticks[LAYER_COUNT];
 	struct kcov_text *text;
+	struct functions *functions; /* NULL: not told */
 	struct vmstat_watch *vmstat;
 	struct trace_watch *trace;
 };
@@ -19,12 +21,15 @@ static void open_layer(struct layers *s, enum layer l)
 {
 	const char *why = NULL;
 
-	if (l == LAYER_KCOV)
+	if (l == LAYER_KCOV) {
 		why = kcov_text_open(&s->text);
-	else if (l == LAYER_VMSTAT)
+		if (!why)
+			s->functions = functions_open(s->text);
+	} else if (l == LAYER_VMSTAT) {
 		why = vmstat_open(&s->vmstat);
-	else if (l == LAYER_TRACE)
+	} else if (l == LAYER_TRACE) {
 		why = trace_open(&s->trace);
+	}
 	if (why)
 		layer_turn_off(s, l, why);
 }
@@ -44,10 +49,16 @@ struct layers *layers_open(uint32_t want, const struct machine *m)
 
 void layers_close(struct layers *s)
 {
+	functions_close(s->functions);
 	kcov_text_close(s->text);
 	vmstat_close(s->vmstat);
 	trace_close(s->trace);
 	free(s);
+}
+
+const struct functions *layers_functions(const struct layers *s)
+{
+	return s->functions;
 }
 
 const char *layer_off(const struct layers *s, enum layer l)
@@ -94,7 +105,7 @@ static void take(struct layers *s, enum layer l, const struct crew *c, const str
 {
 	switch (l) {
 	case LAYER_KCOV:
-		layer_kcov(s->text, c, m);
+		layer_kcov(s->text, c, s->functions, m);
 		break;
 	case LAYER_ERRNO:
 		layer_errno(c, p, m);

@@ -9,10 +9,14 @@
 #include "marks.h"
 
 struct layers;
+struct functions;
 
 /* want: bit mask of enum layer. NULL: no memory. */
 struct layers *layers_open(uint32_t want, const struct machine *m);
 void layers_close(struct layers *s);
+
+/* Which functions of the kernel were reached (functions.h); NULL: not known here. */
+const struct functions *layers_functions(const struct layers *s);
 
 /* NULL: it is on; else why it is off. */
 const char *layer_off(const struct layers *s, enum layer l);
@@ -48,7 +52,10 @@ const char *kcov_text_read(const char *kallsyms, struct kcov_text **ret); /* the
 void kcov_text_close(struct kcov_text *t);
 /* Offset from the kernel's text; 0: not of mm. */
 uint32_t kcov_offset(const struct kcov_text *t, uint64_t pc);
-void layer_kcov(const struct kcov_text *t, const struct crew *c, struct marks *m);
+uint64_t kcov_base(const struct kcov_text *t);
+/* f may be NULL */
+void layer_kcov(
+	const struct kcov_text *t, const struct crew *c, struct functions *f, struct marks *m);
 
 struct vmstat_watch;
 const char *vmstat_open(struct vmstat_watch **ret);

@@ -14,12 +14,13 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "credit.h"
+#include "functions.h"
 #include "plan/number.h"
 #include "run.h"
 
 /* What shows something new runs so often more, to see what of it is sure. */
 enum { RERUNS = 2, TITLES_KEPT = 64 };
-static const uint64_t stats_ns = 1000000000;
+static const uint64_t stats_ns = 1000000000, functions_ns = 20000000000;
 
 static const char help[] =
 	"usage: sunder-harness [options] [FILE...]\n"
@@ -39,6 +40,8 @@ static const char help[] =
 	"--help'\n"
 	"  --stats FILE      figures as JSON, renewed each second\n"
 	"  --ops             prints the ops that can run here, by commas (for SUNDER_MUTATOR_OPS)\n"
+	"  --functions FILE  which places of the functions of mm/ were reached (kcov)\n"
+	"  --blind           layers are looked at, but afl-fuzz sees nothing of them\n"
 	"  --regions         prints the layers' places in the map as JSON, and ends\n"
 	"  --dry             decodes, prints and encodes; executes nothing\n"
 	"  --help            this\n\n"
@@ -58,6 +61,8 @@ enum {
 	OPT_INJECT,
 	OPT_STATS,
 	OPT_OPS,
+	OPT_FUNCTIONS,
+	OPT_BLIND,
 	OPT_REGIONS,
 	OPT_DRY
 };
@@ -76,6 +81,8 @@ static const struct option options[] = {
 	{"inject", required_argument, NULL, OPT_INJECT},
 	{"stats", required_argument, NULL, OPT_STATS},
 	{"ops", no_argument, NULL, OPT_OPS},
+	{"functions", required_argument, NULL, OPT_FUNCTIONS},
+	{"blind", no_argument, NULL, OPT_BLIND},
 	{"regions", no_argument, NULL, OPT_REGIONS},
 	{"dry", no_argument, NULL, OPT_DRY},
 	{"help", no_argument, NULL, 'h'},
@@ -163,6 +170,12 @@ static int parse_option(struct target_options *o, int opt, const char *arg)
 	case OPT_OPS:
 		o->list_ops = true;
 		return 0;
+	case OPT_FUNCTIONS:
+		o->functions = arg;
+		return 0;
+	case OPT_BLIND:
+		o->blind = true;
+		return 0;
 	case OPT_DRY:
 		o->rig.dry = true;
 		return 0;
@@ -220,7 +233,7 @@ struct target {
 	struct program program;
 	struct rig_result result;
 	uint64_t execs, cases, reruns, target_ns; /* the last: in target_run() */
-	uint64_t began_ns, stats_at_ns;
+	uint64_t began_ns, stats_at_ns, functions_at_ns;
 	char title[TITLES_KEPT][160];
 	unsigned int ntitles;
 	char printed[1 << 20]; /* of a dry run */
@@ -250,11 +263,13 @@ int target_open(const struct target_options *o, struct target **ret)
 }
 
 static void write_stats(struct target *t);
+static void write_functions(const struct target *t);
 
 void target_close(struct target *t)
 {
 	if (t->rig)
 		write_stats(t);
+	write_functions(t);
 	if (t->layers)
 		layers_close(t->layers);
 	credit_free(t->credit);
@@ -285,6 +300,7 @@ static json_t *layers_json(const struct target *t)
 static json_t *stats_json(const struct target *t)
 {
 	const struct rig_counts *c = rig_counts(t->rig);
+	const struct functions *functions = layers_functions(t->layers);
 	const char *lost = rig_lost(t->rig);
 	json_t *titles = json_array();
 	json_t *j;
@@ -301,6 +317,8 @@ static json_t *stats_json(const struct target *t)
 		"target_seconds", (double)t->target_ns / 1e9, "run_seconds",
 		(double)c->case_ns / 1e9, "op_seconds", (double)c->op_ns / 1e9, "crew_seconds",
 		(double)c->crew_ns / 1e9, "layers", layers_json(t), "titles", titles);
+	if (j && functions)
+		json_object_set_new(j, "places", json_integer(functions_count(functions)));
 	if (j)
 		json_object_set_new(j, "lost", lost ? json_string_nocheck(lost) : json_null());
 	return j;
@@ -328,10 +346,22 @@ static void write_stats(struct target *t)
 		rename(tmp, t->o.stats);
 }
 
+static void write_functions(const struct target *t)
+{
+	const struct functions *f = t->layers ? layers_functions(t->layers) : NULL;
+
+	if (t->o.functions && f)
+		functions_write(f, t->o.functions);
+}
+
 static void tick(struct target *t)
 {
 	uint64_t now = clock_raw_ns();
 
+	if (now - t->functions_at_ns > functions_ns) {
+		t->functions_at_ns = now;
+		write_functions(t);
+	}
 	if (now - t->stats_at_ns < stats_ns)
 		return;
 	t->stats_at_ns = now;
@@ -452,6 +482,8 @@ static bool run_input(struct target *t, const unsigned char *data, size_t len, u
 		credit_drop(t->credit);
 	if (!map)
 		memset(none, 0, sizeof(none));
+	else if (t->o.blind)
+		memset(map, 0, MAP_SIZE);
 	/* afl-fuzz takes an empty map for a target without feedback. */
 	if (map)
 		map[MAP_SIZE - 1] |= 1;

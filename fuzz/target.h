@@ -9,7 +9,8 @@
 struct target_options {
 	struct rig_options rig;
 	uint32_t layers; /* bit mask of enum layer */
-	const char *stats; /* --stats; NULL: none */
+	const char *stats, *functions; /* --stats, --functions; NULL: none */
+	bool blind; /* layers are looked at, and not told to afl-fuzz */
 	bool list_ops; /* --ops */
 };
 
