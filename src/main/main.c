@@ -17,6 +17,7 @@ static const struct verb {
 	{"run", verb_run, "run jobs on this machine's kernel, and judge it"},
 	{"replay", verb_replay, "run a finding's program until it comes back"},
 	{"reduce", verb_reduce, "drop from a finding's program what is not needed"},
+	{"fuzz", verb_fuzz, "run an AFL++ campaign against this kernel, or guests'"},
 	{"check", verb_check, "read a job file and print its plan, or what is wrong with it"},
 	{"ops", verb_ops, "list the ops, their arguments, and which cannot run here and why"},
 	{"caps", verb_caps, "list what this kernel, machine and user can do, and why not"},

@@ -16,6 +16,7 @@ int verb_findings(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 int verb_export_c(int argc, char **argv);
 int verb_reduce(int argc, char **argv);
+int verb_fuzz(int argc, char **argv);
 int verb_vm(int argc, char **argv);
 int verb_control(int argc, char **argv); /* status, start, pause, resume, stop, tail */
 

@@ -38,6 +38,13 @@ char *place_script(const char *name)
 	return beside(dirs, name, X_OK);
 }
 
+char *place_program(const char *name)
+{
+	static const char *const dirs[] = {"../libexec/sunder", "fuzz", NULL};
+
+	return beside(dirs, name, R_OK);
+}
+
 char *place_job(const char *name)
 {
 	static const char *const dirs[] = {"../share/sunder/workloads", "tree/workloads", NULL};

@@ -12,6 +12,9 @@ char *place_self(void);
  */
 char *place_script(const char *name);
 
+/* A program or library that a verb needs ("sunder-harness"), in ../libexec/sunder or fuzz/. As place_script(). */
+char *place_program(const char *name);
+
 /*
  * The file of a job: as named, or, if that is not there and has no directory in it, the job of that name that comes with
  * sunder (../share/sunder/workloads, or the one of the build directory). Freed by the caller; the name itself if there is
