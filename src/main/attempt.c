@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "place.h"
 #include "report/report.h"
 #include "run.h"
+#include "tree.h"
 
 /* Seconds that a guest and a run take beyond the program's own; how long a child that does not end is waited for. */
 enum {
@@ -357,11 +357,6 @@ static void judge(const struct attempt_options *o, const struct subject *s, cons
 		take_reason(p->log, r);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path) < 0 ? -1 : 0;
-}
-
 static void fail(struct attempt_result *r, const char *what, int error)
 {
 	*r = (struct attempt_result){.outcome = ATTEMPT_ERROR};
@@ -398,7 +393,7 @@ static void run_once(const struct attempt_options *o, const struct subject *s, c
 	judge(o, s, &p, e, run_now_s() - began, seconds, r);
 	if (r->outcome == ATTEMPT_ERROR || (o->keep && r->title[0]))
 		return;
-	nftw(p.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	tree_remove(p.dir);
 	r->dir[0] = '\0';
 }
 

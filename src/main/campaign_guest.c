@@ -9,11 +9,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +30,10 @@
 #include "place.h"
 #include "recover.h"
 #include "run.h"
+#include "tree.h"
+#include "words.h"
 
-enum { MAX_WORDS = 96, SILENT_S = 300, CONSOLE_PIECE = 1 << 16, QUIET_S = 5, KEPT = 5 };
+enum { SILENT_S = 300, CONSOLE_PIECE = 1 << 16, QUIET_S = 5, KEPT = 5 };
 
 /* Huge pages of the default size, over all nodes of a guest, unless --append says how many. */
 #define POOL "96"
@@ -41,42 +41,7 @@ enum { MAX_WORDS = 96, SILENT_S = 300, CONSOLE_PIECE = 1 << 16, QUIET_S = 5, KEP
 /* As large as a disk may get; what was read is given back. */
 #define LINK_BYTES (1LL << 36)
 
-struct words {
-	char *word[MAX_WORDS + 1];
-	unsigned int n;
-};
-
-static void say(struct words *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void say(struct words *w, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (w->n < MAX_WORDS && vasprintf(&w->word[w->n], fmt, ap) >= 0)
-		w->n++;
-	va_end(ap);
-}
-
-static void say_option(struct words *w, const char *option, const char *value)
-{
-	if (!value)
-		return;
-	say(w, "%s", option);
-	say(w, "%s", value);
-}
-
-static void free_words(struct words *w)
-{
-	for (unsigned int i = 0; i < w->n; i++)
-		free(w->word[i]);
-}
-
 /* ---- the guest's files ---- */
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path) < 0 ? -1 : 0;
-}
 
 /* The disks of the way in and out. They stand in the guest's directory: what was not read before we were killed, is read later. */
 static int make_disk(const struct instance *i, const char *name, char *path, size_t size)
@@ -186,19 +151,19 @@ static void say_files(struct campaign *c, struct words *w)
 	static const char *const programs[] = {"/usr/bin/afl-fuzz", "/usr/bin/afl-showmap"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-		say(w, "--file");
-		say(w, "%s:%s", programs[i], programs[i]);
+		words_say(w, "--file");
+		words_say(w, "%s:%s", programs[i], programs[i]);
 	}
-	say(w, "--file");
-	say(w, "%s:/usr/libexec/sunder/%s", c->harness,
+	words_say(w, "--file");
+	words_say(w, "%s:/usr/libexec/sunder/%s", c->harness,
 		c->o->harness ? "target" : "sunder-harness");
 	if (c->mutator[0]) {
-		say(w, "--file");
-		say(w, "%s:/usr/libexec/sunder/sunder-mutator.so", c->mutator);
+		words_say(w, "--file");
+		words_say(w, "%s:/usr/libexec/sunder/sunder-mutator.so", c->mutator);
 	}
 	if (c->o->background && access(c->o->background, R_OK) == 0) {
-		say(w, "--file");
-		say(w, "%s:/sunder/background.job", c->o->background);
+		words_say(w, "--file");
+		words_say(w, "%s:/sunder/background.job", c->o->background);
 	}
 }
 
@@ -206,32 +171,32 @@ static void say_fuzz(struct campaign *c, struct instance *i, struct words *w)
 {
 	const struct campaign_options *o = c->o;
 
-	say(w, "--");
-	say(w, "fuzz");
-	say(w, "--linked");
-	say(w, "--quiet");
-	say_option(w, "--output", "/out");
-	say_option(w, "--state", "/out/machine");
-	say_option(w, "--seeds", "/out/seeds");
-	say_option(w, "--name", i->name);
+	words_say(w, "--");
+	words_say(w, "fuzz");
+	words_say(w, "--linked");
+	words_say(w, "--quiet");
+	words_option(w, "--output", "/out");
+	words_option(w, "--state", "/out/machine");
+	words_option(w, "--seeds", "/out/seeds");
+	words_option(w, "--name", i->name);
 	if (!i->main)
-		say(w, "--secondary");
+		words_say(w, "--secondary");
 	if (o->blind)
-		say(w, "--blind");
-	say_option(w, "--layers", o->layers);
-	say_option(w, "--allow", o->allow);
-	say_option(w, "--harness", o->harness ? "/usr/libexec/sunder/target" : NULL);
+		words_say(w, "--blind");
+	words_option(w, "--layers", o->layers);
+	words_option(w, "--allow", o->allow);
+	words_option(w, "--harness", o->harness ? "/usr/libexec/sunder/target" : NULL);
 	if (o->mutator || o->harness)
-		say_option(w, "--mutator",
+		words_option(w, "--mutator",
 			c->mutator[0] ? "/usr/libexec/sunder/sunder-mutator.so" : "none");
 	if (o->background)
-		say_option(w, "--background",
+		words_option(w, "--background",
 			access(o->background, R_OK) == 0 ? "/sunder/background.job"
 							 : o->background);
-	say(w, "--exec-timeout");
-	say(w, "%ums", o->exec_ms);
+	words_say(w, "--exec-timeout");
+	words_say(w, "%ums", o->exec_ms);
 	if (o->work == CAMPAIGN_MINIMISE)
-		say(w, "--minimise");
+		words_say(w, "--minimise");
 }
 
 static void compose(struct campaign *c, struct instance *i, struct words *w, const char *script,
@@ -239,33 +204,32 @@ static void compose(struct campaign *c, struct instance *i, struct words *w, con
 {
 	const struct campaign_options *o = c->o;
 
-	say(w, "%s", script);
-	say_option(w, "--kernel", o->vm);
-	say_option(w, "--modules", o->modules);
-	say_option(w, "--nodes", o->nodes);
-	say_option(w, "--cpus", o->cpus);
-	say_option(w, "--memory", o->memory);
-	say_option(w, "--accel", o->accel);
-	say(w, "--append");
+	words_say(w, "%s", script);
+	words_option(w, "--kernel", o->vm);
+	words_option(w, "--modules", o->modules);
+	words_option(w, "--nodes", o->nodes);
+	words_option(w, "--cpus", o->cpus);
+	words_option(w, "--memory", o->memory);
+	words_option(w, "--accel", o->accel);
+	words_say(w, "--append");
 	/*
 	 * A kernel that has lost a thread in an oops may hold its locks: better dead, with a report. Without huge pages in the pools a
 	 * third of the ops had nothing to do.
 	 */
-	say(w, "oops=panic %s%s",
+	words_say(w, "oops=panic %s%s",
 		o->append && strstr(o->append, "hugepages") ? "" : "hugepages=" POOL " ",
 		o->append ? o->append : "");
-	say_option(w, "--binary", c->self);
-	say(w, "--limit");
-	say(w, "%u", 400 * 86400); /* the campaign ends it */
-	say(w, "--output");
-	say(w, "%s/out", i->dir);
-	say(w, "--disk");
-	say(w, "link:%s", out);
-	say(w, "--disk");
-	say(w, "in:%s:ro", in);
+	words_option(w, "--binary", c->self);
+	words_say(w, "--limit");
+	words_say(w, "%u", 400 * 86400); /* the campaign ends it */
+	words_say(w, "--output");
+	words_say(w, "%s/out", i->dir);
+	words_say(w, "--disk");
+	words_say(w, "link:%s", out);
+	words_say(w, "--disk");
+	words_say(w, "in:%s:ro", in);
 	say_files(c, w);
 	say_fuzz(c, i, w);
-	w->word[w->n] = NULL;
 }
 
 /* ---- what comes out of it ---- */
@@ -364,7 +328,7 @@ static void drop(const char *dir, const char *name)
 	char path[PATH_MAX + 512];
 
 	snprintf(path, sizeof(path), "%s%s", dir, name);
-	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	tree_remove(path);
 }
 
 static int visible(const struct dirent *e)
@@ -679,7 +643,7 @@ static int guest_start(struct campaign *c, struct instance *i)
 	if (r == 0) {
 		compose(c, i, &w, script, in, out);
 		r = spawn(c, i, &w);
-		free_words(&w);
+		words_free(&w);
 	}
 	if (r < 0)
 		snprintf(c->trouble, sizeof(c->trouble), "%s: no guest: %.100s", i->name,

@@ -18,28 +18,10 @@
 #include "link.h"
 #include "mirror.h"
 #include "run.h"
+#include "words.h"
 
 /* HARNESS_MS: that the harness takes beyond a program's own limit, until it gives a lane up for stuck. */
-enum { MAX_WORDS = 48, LINK_S = 5, WAIT_LINK_S = 120, HARNESS_MS = 40000 };
-
-struct words {
-	const char *word[MAX_WORDS + 1];
-	unsigned int n;
-};
-
-static void say(struct words *w, const char *word)
-{
-	if (w->n < MAX_WORDS)
-		w->word[w->n++] = word;
-}
-
-static void say_option(struct words *w, const char *option, const char *value)
-{
-	if (!value)
-		return;
-	say(w, option);
-	say(w, value);
-}
+enum { LINK_S = 5, WAIT_LINK_S = 120, HARNESS_MS = 40000 };
 
 /* ---- afl-fuzz ---- */
 
@@ -90,23 +72,23 @@ static void set_environment(const struct campaign *c, const struct texts *t)
 
 static void say_harness(const struct campaign *c, const struct texts *t, struct words *w)
 {
-	say(w, "--");
-	say(w, c->harness);
+	words_say(w, "--");
+	words_say(w, "%s", c->harness);
 	if (c->o->harness)
 		return; /* a target of the user's has options of its own */
-	say_option(w, "--layers", c->o->layers);
+	words_option(w, "--layers", c->o->layers);
 	if (c->o->blind)
-		say(w, "--blind");
-	say_option(w, "--allow", c->o->allow);
-	say_option(w, "--state", c->o->state);
-	say_option(w, "--store", c->store);
-	say_option(w, "--record", t->record);
-	say_option(w, "--limit", t->limit);
-	say_option(w, "--stats", t->stats);
-	say_option(w, "--functions", t->functions);
-	say_option(w, "--tmp", c->o->tmp);
+		words_say(w, "--blind");
+	words_option(w, "--allow", c->o->allow);
+	words_option(w, "--state", c->o->state);
+	words_option(w, "--store", c->store);
+	words_option(w, "--record", t->record);
+	words_option(w, "--limit", t->limit);
+	words_option(w, "--stats", t->stats);
+	words_option(w, "--functions", t->functions);
+	words_option(w, "--tmp", c->o->tmp);
 	if (access(t->known, R_OK) == 0)
-		say_option(w, "--known", t->known);
+		words_option(w, "--known", t->known);
 }
 
 static void compose(
@@ -114,13 +96,13 @@ static void compose(
 {
 	bool minimise = c->o->work == CAMPAIGN_MINIMISE;
 
-	say(w, minimise ? "afl-showmap" : "afl-fuzz");
-	say_option(w, "-i", minimise ? t->in : c->seeds);
-	say_option(w, "-o", minimise ? t->maps : t->afl);
-	say_option(w, "-m", "none");
-	say_option(w, "-t", t->timeout);
+	words_say(w, "%s", minimise ? "afl-showmap" : "afl-fuzz");
+	words_option(w, "-i", minimise ? t->in : c->seeds);
+	words_option(w, "-o", minimise ? t->maps : t->afl);
+	words_option(w, "-m", "none");
+	words_option(w, "-t", t->timeout);
 	if (!minimise)
-		say_option(w, i->main ? "-M" : "-S", i->name);
+		words_option(w, i->main ? "-M" : "-S", i->name);
 	say_harness(c, t, w);
 }
 
@@ -144,7 +126,7 @@ static int start_afl(struct campaign *c, struct instance *i)
 		return 0;
 	campaign_become(log, SIGKILL);
 	set_environment(c, &texts);
-	execvp(w.word[0], (char *const *)w.word);
+	execvp(w.word[0], w.word);
 	dprintf(STDERR_FILENO, "PROGRAM ABORT : afl-fuzz: %s (package afl++)\n", strerror(errno));
 	_exit(EXIT_USAGE);
 }
@@ -161,16 +143,16 @@ static int start_background(struct campaign *c, struct instance *i)
 	snprintf(log, sizeof(log), "%s/log/background.log", c->dir);
 	snprintf(left, sizeof(left), "%.0fs",
 		c->deadline_s > 0 ? c->deadline_s - run_now_s() + 60 : 7 * 86400.0);
-	say(&w, c->self);
-	say(&w, "run");
-	say(&w, "--quiet");
-	say_option(&w, "--timeout", left);
-	say_option(&w, "--output", output);
-	say_option(&w, "--state", state);
-	say_option(&w, "--store", c->store);
-	say_option(&w, "--allow", c->o->allow);
-	say_option(&w, "--tmp", c->o->tmp);
-	say(&w, c->o->background);
+	words_say(&w, "%s", c->self);
+	words_say(&w, "run");
+	words_say(&w, "--quiet");
+	words_option(&w, "--timeout", left);
+	words_option(&w, "--output", output);
+	words_option(&w, "--state", state);
+	words_option(&w, "--store", c->store);
+	words_option(&w, "--allow", c->o->allow);
+	words_option(&w, "--tmp", c->o->tmp);
+	words_say(&w, "%s", c->o->background);
 	i->background = fork();
 	if (i->background < 0) {
 		i->background = 0;
@@ -179,7 +161,7 @@ static int start_background(struct campaign *c, struct instance *i)
 	if (i->background)
 		return 0;
 	campaign_become(log, SIGTERM);
-	execv(w.word[0], (char *const *)w.word);
+	execv(w.word[0], w.word);
 	_exit(EXIT_USAGE);
 }
 

@@ -7,7 +7,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +18,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "cover.h"
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path) < 0 ? -1 : 0;
-}
+#include "tree.h"
 
 /* An entry under the hash of its content: the same of several instances is one. */
 static int take(const struct campaign *c, const char *path, size_t *n)
@@ -76,7 +71,7 @@ int campaign_minimise_begin(struct campaign *c)
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		snprintf(path, sizeof(path), "%s/%s", c->dir, dirs[i]);
-		nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		tree_remove(path);
 	}
 	snprintf(path, sizeof(path), "%s/minimise/in", c->dir);
 	r = path_make_dirs(path);
@@ -196,6 +191,6 @@ int campaign_minimise_end(struct campaign *c)
 	cover_free(v);
 	free(names.name);
 	snprintf(path, sizeof(path), "%s/minimise", c->dir);
-	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	tree_remove(path);
 	return r;
 }
