@@ -453,7 +453,9 @@ static void reap(struct campaign *c, const struct campaign_way *way)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == c->syncer)
+			c->syncer = 0;
 		for (unsigned int i = 0; i < c->n; i++) {
 			struct instance *in = &c->in[i];
 
@@ -464,6 +466,7 @@ static void reap(struct campaign *c, const struct campaign_way *way)
 			in->pid = 0;
 			start_again(c, in, way->ended(c, in, status));
 		}
+	}
 }
 
 /* ---- what is done now and then ---- */
@@ -483,16 +486,21 @@ static void trim_log(const struct campaign *c, const char *name)
 static void sync_all(struct campaign *c)
 {
 	char path[PATH_MAX];
-	int fd = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd;
 
 	snprintf(path, sizeof(path), "%s/reached.map", c->dir);
 	reached_save(&c->reached, path);
 	for (unsigned int i = 0; i < c->n; i++)
 		trim_log(c, c->in[i].name);
-	if (fd >= 0) {
-		syncfs(fd);
-		close(fd);
-	}
+	if (c->syncer > 0)
+		return; /* the last one is not yet through */
+	/* All that anybody writes to that file system goes with it, which may take its time: not ours. */
+	c->syncer = fork();
+	if (c->syncer != 0)
+		return;
+	close(c->lock); /* that ends with the campaign, not with this */
+	fd = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_exit(fd >= 0 && syncfs(fd) == 0 ? 0 : 1);
 }
 
 static bool is_own(const struct campaign *c, const char *name)

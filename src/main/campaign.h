@@ -97,6 +97,7 @@ struct campaign {
 	time_t started_at;
 	double start_s, deadline_s; /* deadline_s 0: none */
 	int lock;
+	pid_t syncer; /* a child that brings the directory to the disk; <= 0: none */
 	struct instance in[CAMPAIGN_MAX_INSTANCES];
 	unsigned int n;
 	struct kills kills;
