@@ -39,7 +39,7 @@ static const char help[] =
 	"      --harness FILE         another target for afl-fuzz\n"
 	"      --mutator FILE|none    another mutator library, or AFL's own mutations\n"
 	"\n"
-	"      --vm KERNEL            guests with this kernel, as for 'sunder vm --kernel'; these "
+	"      --vm KERNEL            guests with this kernel, named as for 'sunder vm'; these "
 	"go with it:\n"
 	"      --guests N             so many side by side (1)\n"
 	"      --modules DIR          as for 'sunder vm', for each guest\n"
@@ -51,8 +51,8 @@ static const char help[] =
 	"\n"
 	"      --minimise             instead: which entries of the corpus reach all that it "
 	"reaches (OUTPUT/result/)\n"
-	"      --coverage             instead: which functions of the kernel the corpus reaches "
-	"(OUTPUT/result/)\n"
+	"      --coverage             instead: tells which functions of the kernel's mm were "
+	"reached so far\n"
 	"\n"
 	"      --format FORMAT        summary on stdout: text, json or ktap\n"
 	"      --status-interval TIME between status lines (1s on a terminal, 10s elsewhere)\n"
@@ -61,6 +61,8 @@ static const char help[] =
 	"      --state DIR            of this machine (/var/lib/sunder)\n"
 	"      --tmp DIR              where file-backed slots of the background job are made "
 	"(/var/tmp)\n"
+	"      --linked               this is a guest of a campaign: its disks are the way to the "
+	"host\n"
 	"  -q, --quiet                no status lines\n"
 	"  -h, --help\n"
 	"\n"
@@ -129,7 +131,7 @@ static const struct option options[] = {
 	{"store", required_argument, NULL, OPT_STORE},
 	{"state", required_argument, NULL, OPT_STATE},
 	{"tmp", required_argument, NULL, OPT_TMP},
-	{"linked", no_argument, NULL, OPT_LINKED}, /* for guests of a campaign */
+	{"linked", no_argument, NULL, OPT_LINKED},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
