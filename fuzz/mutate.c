@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/path.h"
 
-enum { STACK_MAX = 6, TRIES = 32, RUN_MAX = 8, NODES = 4, LANES_USUAL = 6 };
+enum { STACK_MAX = 6, TRIES = 32, PATIENCE = 1000, RUN_MAX = 8, NODES = 4, LANES_USUAL = 6 };
 
 /* ---- what is drawn ---- */
 
@@ -705,7 +705,7 @@ void mutate(struct mutator *m, struct program *p, const struct program *other)
 	unsigned int n = 1 + (unsigned int)rng_log(&m->rng, STACK_MAX);
 
 	m->did[0] = '\0';
-	for (unsigned int i = 0; i < n || (!m->did[0] && i < TRIES); i++)
+	for (unsigned int i = 0; i < n || (!m->did[0] && i < PATIENCE); i++)
 		change_once(m, p, other);
 }
 
