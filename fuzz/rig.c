@@ -18,7 +18,7 @@
 /* Huge pages beyond these are memory that nobody has. */
 static const uint64_t huge_size_max = 64 << 20;
 enum { POOL_PAGES = 32, POOL_SHARE = 16, HUGETLB_PAGES = 4, SLOT_PMDS = 8, MEMORY_SHARE = 4 };
-enum { PROCS_MAX = 4, DELAY_MAX_NS = 2000000 };
+enum { PROCS_MAX = 4, DELAY_MAX_NS = 2000000, SLOTS_TRIED = 3 };
 static const uint64_t align_max = 1 << 30;
 
 /* khugepaged shall have its part in what happens within the milliseconds of a program. */
@@ -118,11 +118,37 @@ void rig_fit(const struct rig *r, struct program *p)
 
 /* ---- setting up ---- */
 
+static void add_call(struct program *p, const struct op_call *c)
+{
+	for (unsigned int i = 0; i < p->nlanes; i++)
+		if (p->lane[i].nops < PROGRAM_MAX_OPS) {
+			p->lane[i].op[p->lane[i].nops++] = *c;
+			return;
+		}
+}
+
+/* On the first, the last and the middle one of the slots that suit it: which of them will be there is not known yet. */
+static void add_op(struct program *p, unsigned int number)
+{
+	const struct op *op = op_get(number);
+	unsigned int suits[SLOT_MAX], n = 0;
+
+	for (unsigned int s = 0; s < p->nslots; s++)
+		if (op->backings >> p->slot[s].backing & 1)
+			suits[n++] = s;
+	for (unsigned int i = 0; i < (n ? SLOTS_TRIED : 1); i++) {
+		struct op_call c = {.op = (uint8_t)number};
+
+		for (unsigned int k = 0; n && k < op_nargs(op); k++)
+			if (op->args[k].kind == ARG_SLOT)
+				c.arg[k] = suits[i * (n - 1) / (SLOTS_TRIED - 1)];
+		add_call(p, &c);
+	}
+}
+
 /* A program that has everything: what it needs is what the programs to come may need. */
 static void everything(const struct rig *r, struct program *p)
 {
-	unsigned int n = 0;
-
 	*p = (struct program){.nslots = 0, .nlanes = PROGRAM_MAX_LANES};
 	for (unsigned int b = 0; b < BACKING_COUNT; b++) {
 		bool hugetlb = backing_is_hugetlb((enum backing)b);
@@ -142,12 +168,9 @@ static void everything(const struct rig *r, struct program *p)
 			snprintf(s->name, sizeof(s->name), "s%u", p->nslots++);
 		}
 	}
-	for (unsigned int i = 0; i < OP_NUMBERS; i++) {
-		struct program_lane *l = &p->lane[n / PROGRAM_MAX_OPS];
-
-		if (op_get(i) && n++ < PROGRAM_MAX_LANES * PROGRAM_MAX_OPS)
-			l->op[l->nops++] = (struct op_call){.op = (uint8_t)i};
-	}
+	for (unsigned int i = 0; i < OP_NUMBERS; i++)
+		if (op_get(i))
+			add_op(p, i);
 }
 
 static void choose_huge_size(struct rig *r)
