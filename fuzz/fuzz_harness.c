@@ -15,26 +15,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { WORDS_MAX = 32 };
 
 static struct target *target;
+static char *words; /* options point into it */
 
 static void end(void)
 {
 	target_close(target);
+	free(words);
 }
 
 static void begin(void)
 {
 	const char *text = getenv("SUNDER_HARNESS");
-	char *words = strdup(text ? text : "--dry"), *word, *state = NULL;
+	char *word, *state = NULL;
 	char *argv[WORDS_MAX + 1] = {(char *)"fuzz_harness"};
 	struct target_options o;
 	int argc = 1, first;
 
+	words = strdup(text ? text : "--dry");
 	for (word = strtok_r(words, " \t\n", &state); word && argc < WORDS_MAX;
 		word = strtok_r(NULL, " \t\n", &state))
 		argv[argc++] = word;
 	if (target_parse(&o, argc, argv, &first) || target_open(&o, &target) < 0)
 		exit(2);
-	/* The options point into words, which therefore stays. */
 	atexit(end);
 }
 
