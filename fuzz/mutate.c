@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/path.h"
+#include "edit.h"
 
 enum { STACK_MAX = 6, TRIES = 32, PATIENCE = 1000, RUN_MAX = 8, NODES = 4, LANES_USUAL = 6 };
 
@@ -121,58 +122,6 @@ static bool is_range(const struct op *op)
 	       op->args[3].kind == ARG_LEN;
 }
 
-/* ---- ops in and out of lanes ---- */
-
-static struct op_timing timing_at(const struct program_lane *l, unsigned int i)
-{
-	return l->timed >> i & 1 ? l->timing[i] : (struct op_timing){0};
-}
-
-/* Whoever aims at an op of the lane from `at` on goes on aiming at it. */
-static void move_aims(struct program *p, const struct program_lane *to, unsigned int at, int by)
-{
-	for (unsigned int l = 0; l < p->nlanes; l++)
-		for (uint64_t left = p->lane[l].timed; left; left &= left - 1) {
-			struct op_timing *t = &p->lane[l].timing[__builtin_ctzll(left)];
-
-			if (t->aim != AIM_NONE && t->aim_lane == to - p->lane && t->aim_op >= at)
-				t->aim_op = (uint8_t)((t->aim_op + by) & (PROGRAM_MAX_OPS - 1));
-		}
-}
-
-static bool insert(struct program *p, struct program_lane *l, unsigned int at,
-	const struct op_call *c, const struct op_timing *t)
-{
-	if (l->nops == PROGRAM_MAX_OPS)
-		return false;
-	for (unsigned int i = l->nops; i > at; i--) {
-		struct op_timing moved = timing_at(l, i - 1);
-
-		l->op[i] = l->op[i - 1];
-		program_set_timing(l, i, &moved);
-	}
-	l->nops++;
-	l->op[at] = *c;
-	move_aims(p, l, at, 1);
-	program_set_timing(l, at, t);
-	return true;
-}
-
-static void take_out(struct program *p, struct program_lane *l, unsigned int at)
-{
-	struct op_timing none = {0};
-
-	for (unsigned int i = at; i + 1 < l->nops; i++) {
-		struct op_timing moved = timing_at(l, i + 1);
-
-		l->op[i] = l->op[i + 1];
-		program_set_timing(l, i, &moved);
-	}
-	l->nops--;
-	program_set_timing(l, l->nops, &none);
-	move_aims(p, l, at + 1, -1);
-}
-
 /* ---- drawing ---- */
 
 static bool draw_call(struct mutator *m, const struct program *p, uint8_t number, struct op_call *c)
@@ -235,7 +184,7 @@ static bool insert_new(struct mutator *m, struct program *p, unsigned int *ret_o
 	if (!draw_new(m, p, &c))
 		return false;
 	*ret_op = c.op;
-	return insert(p, l, below(m, l->nops + 1U), &c, &none);
+	return edit_insert(p, l, below(m, l->nops + 1U), &c, &none);
 }
 
 static bool remove_some(struct mutator *m, struct program *p, unsigned int *ret_op)
@@ -248,7 +197,7 @@ static bool remove_some(struct mutator *m, struct program *p, unsigned int *ret_
 	at = below(m, l->nops);
 	*ret_op = l->op[at].op;
 	for (; n && at < l->nops; n--)
-		take_out(p, l, at);
+		edit_take_out(p, l, at);
 	return true;
 }
 
@@ -406,9 +355,9 @@ static bool to_another_lane(struct mutator *m, struct program *p, unsigned int *
 	at = below(m, from->nops);
 	c = from->op[at];
 	if (once_in(m, 2))
-		take_out(p, from, at);
+		edit_take_out(p, from, at);
 	*ret_op = c.op;
-	return insert(p, to, below(m, to->nops + 1U), &c, &none);
+	return edit_insert(p, to, below(m, to->nops + 1U), &c, &none);
 }
 
 /* What an op takes away is given back. */
@@ -425,7 +374,7 @@ static bool give_back(struct mutator *m, struct program *p, unsigned int *ret_op
 	if (!op_get(l->op[at].op)->undo || !op_get(l->op[at].op)->undo(&l->op[at], &c))
 		return false;
 	*ret_op = c.op;
-	return insert(p, l, at + 1 + below(m, l->nops - at), &c, &none);
+	return edit_insert(p, l, at + 1 + below(m, l->nops - at), &c, &none);
 }
 
 static bool add_lane(struct mutator *m, struct program *p, unsigned int *ret_op)
@@ -449,20 +398,14 @@ static bool add_lane(struct mutator *m, struct program *p, unsigned int *ret_op)
 		struct op_call c;
 
 		if (draw_new(m, p, &c))
-			insert(p, l, l->nops, &c, &none);
+			edit_insert(p, l, l->nops, &c, &none);
 	}
 	return true;
 }
 
 static bool drop_lane(struct mutator *m, struct program *p, unsigned int *ret_op)
 {
-	unsigned int at = below(m, p->nlanes);
-
-	if (p->nlanes == 1)
-		return false;
-	memmove(&p->lane[at], &p->lane[at + 1], (p->nlanes - at - 1U) * sizeof(p->lane[0]));
-	memset(&p->lane[--p->nlanes], 0, sizeof(p->lane[0]));
-	return true;
+	return edit_drop_lane(p, below(m, p->nlanes));
 }
 
 static bool change_lane(struct mutator *m, struct program *p, unsigned int *ret_op)
@@ -518,7 +461,7 @@ static bool change_timing(struct mutator *m, struct program *p, unsigned int *re
 		} while (!(l->timed >> i & 1));
 	else
 		i = below(m, l->nops);
-	t = timing_at(l, i);
+	t = edit_timing(l, i);
 	*ret_op = l->op[i].op;
 	if (once_in(m, 4))
 		t = (struct op_timing){0};
@@ -643,7 +586,7 @@ static bool splice(
 		struct op_call c = translated(m, p, other, &from->op[at + i]);
 		struct op_timing none = {0};
 
-		if (!insert(p, to, where + i, &c, &none))
+		if (!edit_insert(p, to, where + i, &c, &none))
 			return i > 0;
 	}
 	return true;

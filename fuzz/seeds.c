@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "edit.h"
 #include "oracle/oracle.h"
 #include "place.h"
 #include "plan/number.h"
@@ -106,17 +107,6 @@ static bool has_timings(const struct program *p)
 	return false;
 }
 
-static void put_first(struct program_lane *l, const struct op_call *c)
-{
-	unsigned int n = l->nops < PROGRAM_MAX_OPS ? l->nops : PROGRAM_MAX_OPS - 1;
-
-	memmove(&l->op[1], &l->op[0], n * sizeof(l->op[0]));
-	memmove(&l->timing[1], &l->timing[0], n * sizeof(l->timing[0]));
-	l->timed <<= 1;
-	l->op[0] = *c;
-	l->nops = (uint8_t)(n + 1);
-}
-
 static bool touch_slot(
 	const struct program *p, unsigned int slot, uint32_t pmd_pages, struct op_call *ret)
 {
@@ -134,7 +124,7 @@ static bool touch_slot(
  */
 static void populate(struct program *p, const struct plan *plan, uint32_t pmd_pages)
 {
-	struct op_timing meet = {.meet = MEET_MAX};
+	struct op_timing meet = {.meet = MEET_MAX}, none = {0};
 	bool timed = has_timings(p);
 	unsigned int n = 0;
 
@@ -146,19 +136,9 @@ static void populate(struct program *p, const struct plan *plan, uint32_t pmd_pa
 			for (unsigned int k = 0; k < p->lane[l].nops; k++)
 				used |= op_get(p->lane[l].op[k].op)->backings &&
 					p->lane[l].op[k].arg[0] == i;
-		if (used && (plan->slots_present >> i & 1) && touch_slot(p, i, pmd_pages, &touch)) {
-			put_first(&p->lane[0], &touch);
-			n++;
-		}
+		if (used && (plan->slots_present >> i & 1) && touch_slot(p, i, pmd_pages, &touch))
+			n += edit_insert(p, &p->lane[0], 0, &touch, &none);
 	}
-	for (unsigned int l = 0; l < p->nlanes; l++)
-		for (uint64_t left = p->lane[l].timed; left; left &= left - 1) {
-			struct op_timing *t = &p->lane[l].timing[__builtin_ctzll(left)];
-
-			if (t->aim != AIM_NONE && t->aim_lane == 0 &&
-				t->aim_op + n < PROGRAM_MAX_OPS)
-				t->aim_op = (uint8_t)(t->aim_op + n);
-		}
 	if (!n || timed)
 		return;
 	for (unsigned int l = 0; l < p->nlanes; l++)

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "edit.h"
+
 /* Lanes; runs of so many ops; ops one by one; timings; slots that no op names any more. */
 enum stage { LANES, RUNS, OPS, TIMINGS, SLOTS, END };
 enum { RUN = 8 };
@@ -63,15 +65,6 @@ unsigned int trim_left(const struct trim *t)
 
 /* ---- candidates: false if there is nothing to take away there ---- */
 
-static bool drop_lane(struct program *p, unsigned int at)
-{
-	if (p->nlanes == 1)
-		return false;
-	memmove(&p->lane[at], &p->lane[at + 1], (p->nlanes - at - 1U) * sizeof(p->lane[0]));
-	memset(&p->lane[--p->nlanes], 0, sizeof(p->lane[0]));
-	return true;
-}
-
 /* The lane that op number *at of all lanes is on; *at becomes its place there. */
 static struct program_lane *lane_of(struct program *p, unsigned int *at)
 {
@@ -82,25 +75,6 @@ static struct program_lane *lane_of(struct program *p, unsigned int *at)
 	return &p->lane[l];
 }
 
-static void take_out(struct program *p, struct program_lane *l, unsigned int at)
-{
-	struct op_timing none = {0};
-
-	for (unsigned int i = at; i + 1 < l->nops; i++) {
-		l->op[i] = l->op[i + 1];
-		program_set_timing(l, i, l->timed >> (i + 1) & 1 ? &l->timing[i + 1] : &none);
-	}
-	program_set_timing(l, --l->nops, &none);
-	/* Whoever aims at an op behind it goes on aiming at it. */
-	for (unsigned int i = 0; i < p->nlanes; i++)
-		for (uint64_t left = p->lane[i].timed; left; left &= left - 1) {
-			struct op_timing *t = &p->lane[i].timing[__builtin_ctzll(left)];
-
-			if (t->aim != AIM_NONE && t->aim_lane == l - p->lane && t->aim_op > at)
-				t->aim_op--;
-		}
-}
-
 /* As far as the lane goes. */
 static bool drop_ops(struct program *p, unsigned int at, unsigned int n)
 {
@@ -109,7 +83,7 @@ static bool drop_ops(struct program *p, unsigned int at, unsigned int n)
 	if (count_ops(p) <= 1)
 		return false;
 	for (; n && at < l->nops && count_ops(p) > 1; n--)
-		take_out(p, l, at);
+		edit_take_out(p, l, at);
 	return true;
 }
 
@@ -156,7 +130,7 @@ static bool try(struct trim *t)
 	*p = t->now;
 	switch (t->stage) {
 	case LANES:
-		return drop_lane(p, t->at);
+		return edit_drop_lane(p, t->at);
 	case RUNS:
 		return count_ops(p) > RUN && drop_ops(p, t->at, RUN);
 	case OPS:
