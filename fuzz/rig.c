@@ -82,14 +82,39 @@ static unsigned int fit_procs(struct program *p)
 	return n;
 }
 
-static void fit_lane(const struct rig *r, struct program_lane *l)
+static bool serves(const struct rig *r, const struct op *op, const struct slot_spec *s)
+{
+	return (op->backings >> s->backing & 1) &&
+	       r->has_slot[s->backing][s->backing == BACKING_TMPFS ? s->huge : 0];
+}
+
+/* A slot that the op cannot act on becomes the next one that it can; false: there is none. */
+static bool fit_slots_of(const struct rig *r, const struct program *p, struct op_call *c)
+{
+	const struct op *op = op_get(c->op);
+
+	for (unsigned int k = 0; op->backings && k < op_nargs(op); k++) {
+		unsigned int i = 0;
+
+		if (op->args[k].kind != ARG_SLOT)
+			continue;
+		while (i < p->nslots && !serves(r, op, &p->slot[(c->arg[k] + i) % p->nslots]))
+			i++;
+		if (i == p->nslots)
+			return false;
+		c->arg[k] = (c->arg[k] + i) % p->nslots;
+	}
+	return true;
+}
+
+static void fit_lane(const struct rig *r, const struct program *p, struct program_lane *l)
 {
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < l->nops; i++) {
 		struct op_timing t = {0};
 
-		if (!r->runnable[l->op[i].op])
+		if (!r->runnable[l->op[i].op] || !fit_slots_of(r, p, &l->op[i]))
 			continue;
 		if (l->timed >> i & 1)
 			t = l->timing[i];
@@ -113,7 +138,7 @@ void rig_fit(const struct rig *r, struct program *p)
 			if (!backing_is_hugetlb(p->slot[i].backing))
 				p->slot[i].size = r->run.machine.pmd_size;
 	for (unsigned int l = 0; l < p->nlanes; l++)
-		fit_lane(r, &p->lane[l]);
+		fit_lane(r, p, &p->lane[l]);
 }
 
 /* ---- setting up ---- */
@@ -234,6 +259,13 @@ static int setup(struct rig *r)
 
 static void note_runnable(struct rig *r)
 {
+	const struct plan *p = r->run.plan;
+
+	for (unsigned int i = 0; i < p->nslots; i++)
+		if (p->slots_present >> i & 1)
+			r->has_slot[p->slot[i].backing]
+				   [p->slot[i].backing == BACKING_TMPFS ? p->slot[i].huge : 0] =
+				true;
 	for (unsigned int i = 0; i < OP_NUMBERS; i++)
 		r->runnable[i] = op_get(i) && plan_has_op(r->run.plan, i);
 }
@@ -352,6 +384,11 @@ bool rig_can_run(const struct rig *r, unsigned int op)
 const struct crew *rig_crew(const struct rig *r)
 {
 	return r->crew;
+}
+
+const struct program *rig_fed(const struct rig *r)
+{
+	return r->fed;
 }
 
 const struct machine *rig_machine(const struct rig *r)

@@ -43,7 +43,8 @@ struct rig_result {
 
 struct rig_counts {
 	uint64_t crews, slow, nothing, failed, findings, looked;
-	uint64_t case_ns, op_ns, crew_ns; /* of all cases; starting crews */
+	uint64_t case_ns, op_ns, look_ns,
+		crew_ns; /* of all cases, the longest lanes' ops and looking in it; starting crews */
 };
 
 struct rig;
@@ -76,6 +77,8 @@ bool rig_rest(struct rig *r, struct rig_result *ret);
 
 /* Of the last program that ran; NULL: none did. Its slots, states, records and coverage can be read until the next. */
 const struct crew *rig_crew(const struct rig *r);
+/* What the lanes of rig_crew() really ran: without ops that the executors could not. */
+const struct program *rig_fed(const struct rig *r);
 const struct machine *rig_machine(const struct rig *r);
 const struct rig_counts *rig_counts(const struct rig *r);
 

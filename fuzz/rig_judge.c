@@ -318,7 +318,9 @@ bool judge_waits(struct rig *r)
 		const struct op *op = op_get(atomic_load(&lane->op));
 		bool known = false;
 
-		if (!atomic_load(&lane->op_start))
+		uint64_t start = atomic_load(&lane->op_start), now = clock_ticks();
+
+		if (!start || now <= start || clock_to_ns(now - start) < r->o.limit_ns / 2)
 			continue;
 		if (!op && !r->between_stuck)
 			return r->between_stuck = true;

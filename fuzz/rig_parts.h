@@ -19,6 +19,7 @@ struct rig {
 	struct run_options run_options;
 	struct run run; /* of it: the machine, the box, the plan that everything was set up for */
 	bool runnable[OP_NUMBERS];
+	bool has_slot[BACKING_COUNT][SLOT_HUGE_COUNT]; /* slots of which kinds can be had */
 	uint64_t huge_size; /* of hugetlb slots; 0: there are none */
 	/* The executors at work, and what they were started for. */
 	struct plan *plan;
@@ -43,7 +44,6 @@ struct rig {
 	uint64_t number; /* of the case; the recording's round */
 	char lost[160];
 	struct rig_counts counts;
-	uint64_t look_ns; /* spent on looks */
 	struct rig_result *result; /* of the case that runs */
 };
 
@@ -59,7 +59,7 @@ void judge_found(void *rig, struct finding *f);
 /* After a program has ended, or its executors have. */
 void judge_case(struct rig *r);
 
-/* True if a lane is in an op of which it is not known yet that lanes get stuck in it. */
+/* True if a lane has been in one op for half the limit, and it is not known yet that lanes get stuck in that op. */
 bool judge_waits(struct rig *r);
 
 /* A child that is no executor was reaped. */

@@ -124,6 +124,15 @@ void drop_crew(struct rig *r)
 	forget_crew(r, dead);
 }
 
+/* What the plan has of them: it may have had to drop some. */
+static void minded_by_plan(const struct plan *p, uint64_t ret[OP_NUMBERS / 64])
+{
+	memset(ret, 0, OP_NUMBERS / 8);
+	for (unsigned int i = 0; i < OP_NUMBERS; i++)
+		if (crew_minds(i) && plan_has_op(p, i))
+			ret[i / 64] |= 1ULL << i % 64;
+}
+
 static void minded_by(const struct program *p, uint64_t ret[OP_NUMBERS / 64])
 {
 	memset(ret, 0, OP_NUMBERS / 8);
@@ -221,7 +230,7 @@ static int start_crew(struct rig *r, const struct program *p, struct rig_result 
 		else if (clock_raw_ns() > until)
 			e = -ETIMEDOUT;
 	}
-	minded_by(p, r->minded);
+	minded_by_plan(r->plan, r->minded);
 	r->crew_cases = 0;
 	r->counts.crews++;
 	r->counts.crew_ns += clock_raw_ns() - began;
@@ -244,6 +253,33 @@ static int start_crew(struct rig *r, const struct program *p, struct rig_result 
 
 /* ---- a program ---- */
 
+/* As a replay's plan would: not an op whose slot is not there, and none that the executors are not prepared for. */
+static bool can_feed(const struct rig *r, const struct op_call *c)
+{
+	const struct op *op = op_get(c->op);
+
+	if (crew_minds(c->op) && !(r->minded[c->op / 64] >> c->op % 64 & 1))
+		return false;
+	for (unsigned int k = 0; op->backings && k < op_nargs(op); k++)
+		if (op->args[k].kind == ARG_SLOT && !(r->plan->slots_present >> c->arg[k] & 1))
+			return false;
+	return true;
+}
+
+static void feed_lane(const struct rig *r, const struct program_lane *from, struct program_lane *to)
+{
+	to->offset_ns = from->offset_ns;
+	for (unsigned int i = 0; i < from->nops; i++) {
+		static const struct op_timing none;
+
+		if (!can_feed(r, &from->op[i]))
+			continue;
+		to->op[to->nops++] = from->op[i];
+		program_set_timing(
+			to, to->nops - 1U, from->timed >> i & 1 ? &from->timing[i] : &none);
+	}
+}
+
 static void feed(struct rig *r, const struct program *p)
 {
 	struct crew_ctl *ctl = r->crew->ctl;
@@ -256,13 +292,8 @@ static void feed(struct rig *r, const struct program *p)
 		to->timed = 0;
 		atomic_store_explicit(&ctl->lane[l].nrecords, 0, memory_order_relaxed);
 		atomic_store_explicit(&ctl->lane[l].kcov_pcs, 0, memory_order_relaxed);
-		if (l >= p->nlanes)
-			continue;
-		to->offset_ns = p->lane[l].offset_ns;
-		to->timed = p->lane[l].timed;
-		to->nops = p->lane[l].nops;
-		memcpy(to->op, p->lane[l].op, to->nops * sizeof(to->op[0]));
-		memcpy(to->timing, p->lane[l].timing, to->nops * sizeof(to->timing[0]));
+		if (l < p->nlanes)
+			feed_lane(r, &p->lane[l], to);
 	}
 }
 
@@ -359,12 +390,12 @@ static void add_times(struct rig *r, uint64_t began, bool look, struct rig_resul
 	r->counts.case_ns += ret->ns;
 	r->counts.op_ns += longest;
 	if (look && r->crew)
-		r->look_ns += clock_to_ns(atomic_exchange(&r->crew->ctl->look_ticks, 0));
+		r->counts.look_ns += clock_to_ns(atomic_exchange(&r->crew->ctl->look_ticks, 0));
 }
 
 bool rig_look_is_due(const struct rig *r)
 {
-	return r->look_ns * LOOK_SHARE <= r->counts.case_ns;
+	return r->counts.look_ns * LOOK_SHARE <= r->counts.case_ns;
 }
 
 bool rig_ready(struct rig *r, const struct program *p, struct rig_result *ret)

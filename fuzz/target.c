@@ -307,16 +307,17 @@ static json_t *stats_json(const struct target *t)
 
 	for (unsigned int i = 0; i < t->ntitles; i++)
 		json_array_append_new(titles, json_string_nocheck(t->title[i]));
-	j = json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:o, s:o}",
+	j = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, "
+		      "s:o, s:o}",
 		"execs", (json_int_t)t->execs, "cases", (json_int_t)t->cases, "reruns",
 		(json_int_t)t->reruns, "crews", (json_int_t)c->crews, "looked",
 		(json_int_t)c->looked, "slow", (json_int_t)c->slow, "nothing",
 		(json_int_t)c->nothing, "failed", (json_int_t)c->failed, "findings",
 		(json_int_t)c->findings, "seconds", (double)(clock_raw_ns() - t->began_ns) / 1e9,
 		"target_seconds", (double)t->target_ns / 1e9, "run_seconds",
-		(double)c->case_ns / 1e9, "op_seconds", (double)c->op_ns / 1e9, "crew_seconds",
-		(double)c->crew_ns / 1e9, "layers", layers_json(t), "titles", titles);
+		(double)c->case_ns / 1e9, "op_seconds", (double)c->op_ns / 1e9, "look_seconds",
+		(double)c->look_ns / 1e9, "crew_seconds", (double)c->crew_ns / 1e9, "layers",
+		layers_json(t), "titles", titles);
 	if (j && functions)
 		json_object_set_new(j, "places", json_integer(functions_count(functions)));
 	if (j)
@@ -422,7 +423,7 @@ static void run_once(struct target *t, bool look)
 	if (t->o.rig.dry)
 		run_dry(t);
 	else if (t->result.outcome == RIG_RAN && crew)
-		layers_take(t->layers, crew, &t->program, &t->marks);
+		layers_take(t->layers, crew, rig_fed(t->rig), &t->marks);
 }
 
 /* The map of a crash: one place for each set of titles, so that one bug is one crash. */
@@ -543,10 +544,10 @@ static void print_lane(const struct target *t, unsigned int l, FILE *out)
 	char text[512];
 
 	fprintf(out, "lane %u\n", l);
-	for (uint32_t i = 0; i < n && i < t->program.lane[l].nops; i++) {
+	for (uint32_t i = 0; i < n && i < rig_fed(t->rig)->lane[l].nops; i++) {
 		const struct record *r = &lane->record[i];
 
-		program_print_op(&t->program.lane[l].op[i], text, sizeof(text));
+		program_print_op(&rig_fed(t->rig)->lane[l].op[i], text, sizeof(text));
 		fprintf(out, "  %-70s %9.1f us  %s\n", text,
 			(double)clock_to_ns(r->stop - r->start) / 1e3,
 			r->err ? strerrorname_np(r->err) : "ok");

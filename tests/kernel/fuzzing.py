@@ -147,5 +147,5 @@ def a_program_that_does_not_end_is_ended(box):
     need_root()
     seed(box)
     box.write("slow.program", PROGRAM + "\thammer slot=m pages=512 ns=2ms\n" * 60)
-    result = box.sunder("--state", "state", "--limit", "1", "slow.program", "p.program", program=part(box, "sunder-harness"))
+    result = box.sunder("--state", "state", "--limit", "40", "slow.program", "p.program", program=part(box, "sunder-harness"))
     result.expect(0, out="slow.program: was ended")
