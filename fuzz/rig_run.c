@@ -433,4 +433,7 @@ void rig_run(struct rig *r, const struct program *p, bool look, struct rig_resul
 	wait_for_rest(r, ret);
 	add_times(r, began, look, ret);
 	judge_case(r);
+	/* What a bug has left behind in these processes is not the next program's. */
+	if (ret->nfindings)
+		r->crew_cases = r->o.cases;
 }
