@@ -85,18 +85,22 @@ void vmstat_begin(struct vmstat_watch *w)
 	read_values(w, w->before, false);
 }
 
-void layer_vmstat(struct vmstat_watch *w, struct marks *m)
+bool layer_vmstat(struct vmstat_watch *w, struct marks *m)
 {
 	uint64_t now[COUNTERS_MAX];
+	bool moved = false;
 
 	memcpy(now, w->before, sizeof(now));
 	read_values(w, now, false);
 	for (unsigned int i = 0; i < w->n; i++) {
 		uint64_t delta = now[i] - w->before[i];
 
-		if (delta && w->wanted[i])
+		if (delta && w->wanted[i]) {
 			marks_add(m, LAYER_VMSTAT,
 				mix2(i, (unsigned int)(63 - __builtin_clzll(delta)) / 2), 0);
+			moved = true;
+		}
 		w->before[i] = now[i];
 	}
+	return moved;
 }

@@ -15,6 +15,7 @@ struct layers {
 	struct functions *functions; /* NULL: not told */
 	struct vmstat_watch *vmstat;
 	struct trace_watch *trace;
+	bool still; /* no counter of vmstat moved */
 };
 
 static void open_layer(struct layers *s, enum layer l)
@@ -117,23 +118,31 @@ static void take(struct layers *s, enum layer l, const struct crew *c, const str
 		layer_state(c, p, m);
 		break;
 	case LAYER_VMSTAT:
-		layer_vmstat(s->vmstat, m);
+		s->still = !layer_vmstat(s->vmstat, m);
 		break;
 	default:
-		layer_trace(s->trace, m);
+		/*
+		 * Reading them takes long (an interrupt on each CPU). What they tell of moves counters, but for scans that find nothing: those
+		 * are told with the next that does.
+		 */
+		if (s->off[LAYER_VMSTAT] || !s->still)
+			layer_trace(s->trace, m);
 	}
 }
 
 void layers_take(struct layers *s, const struct crew *c, const struct program *p, struct marks *m)
 {
+	static const enum layer order[LAYER_COUNT] = {
+		LAYER_VMSTAT, LAYER_TRACE, LAYER_KCOV, LAYER_ERRNO, LAYER_OVERLAP, LAYER_STATE};
 	uint64_t start = clock_ticks();
 
 	/* Those that the kernel counts on come first. */
-	for (int l = LAYER_COUNT - 1; l >= 0; l--) {
+	for (unsigned int i = 0; i < LAYER_COUNT; i++) {
+		enum layer l = order[i];
 		uint64_t now;
 
 		if (!s->off[l])
-			take(s, (enum layer)l, c, p, m);
+			take(s, l, c, p, m);
 		now = clock_ticks();
 		s->ticks[l] += now - start;
 		start = now;

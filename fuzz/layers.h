@@ -61,7 +61,8 @@ struct vmstat_watch;
 const char *vmstat_open(struct vmstat_watch **ret);
 void vmstat_close(struct vmstat_watch *w);
 void vmstat_begin(struct vmstat_watch *w);
-void layer_vmstat(struct vmstat_watch *w, struct marks *m);
+/* False: no counter moved. */
+bool layer_vmstat(struct vmstat_watch *w, struct marks *m);
 
 struct trace_watch;
 const char *trace_open(struct trace_watch **ret);
