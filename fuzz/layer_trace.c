@@ -72,14 +72,11 @@ static void add_system(struct trace_watch *w, const char *events, const char *sy
 	}
 }
 
+/* Not by way of debugfs: looking there mounts it, for good. */
 static void find_events(struct trace_watch *w)
 {
-	static const char *const places[] = {
-		"/sys/kernel/tracing/events", "/sys/kernel/debug/tracing/events"};
-
-	for (size_t p = 0; p < ARRAY_SIZE(places) && !w->nevents; p++)
-		for (size_t i = 0; i < ARRAY_SIZE(systems); i++)
-			add_system(w, places[p], systems[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(systems); i++)
+		add_system(w, "/sys/kernel/tracing/events", systems[i]);
 }
 
 static int open_cpu(struct trace_watch *w, int cpu)

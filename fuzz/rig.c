@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "filing.h"
 #include "sys/ledger.h"
 
@@ -241,11 +242,22 @@ static int load_setup_plan(struct rig *r)
 	return e;
 }
 
+/* For the layer of tracepoints. */
+static void mount_tracefs(struct rig *r)
+{
+	if (r->run.machine.is_root && path_exists("/sys/kernel/tracing") &&
+		!path_exists("/sys/kernel/tracing/events"))
+		ledger_mount(
+			r->run.ledger, "tracefs", "/sys/kernel/tracing", "tracefs", "mode=0700");
+}
+
 static int setup(struct rig *r)
 {
 	bool changed = false;
 	int e = setup_knobs(&r->run, &changed);
 
+	if (e == 0)
+		mount_tracefs(r);
 	if (e == 0 && changed) {
 		caps_setup(&r->run.machine, r->run_options.plan.tmp_dir);
 		e = load_setup_plan(r);
