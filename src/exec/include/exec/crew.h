@@ -226,6 +226,8 @@ struct crew_ctl {
 	struct lane_ctl lane[PROGRAM_MAX_LANES];
 };
 
+struct guest;
+
 struct crew {
 	struct crew_ctl *ctl; /* shared mapping, ctl_size bytes */
 	size_t ctl_size;
@@ -235,6 +237,7 @@ struct crew {
 	unsigned int number; /* among the crews of all turns */
 	const struct box
 		*box; /* set before crew_start() where the plan has ops that use it; else NULL */
+	struct guest *held; /* see hold_guest(); NULL: none */
 };
 
 /*
