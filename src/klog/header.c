@@ -545,7 +545,8 @@ static const struct header headers[] = {
 		.text = "fatal error:",
 		.rules = rules_go,
 		.kind = "panic",
-		BENIGN("ALSA", "fatal error: cannot create timer"),
+		/* Compilers name a place in a file. */
+		BENIGN("ALSA", "fatal error: cannot create timer", "%c.%l:%d:%d: fatal error:"),
 	},
 	{.text = "SYZFAIL:", .rules = rules_tool, .kind = "other"},
 	{.text = "SYZFATAL:", .rules = rules_tool, .kind = "other"},

@@ -244,6 +244,7 @@ static void harmless_lines_are_no_report(void **state)
 	       "tested using Intel (R) Ethernet Optics.\n"
 	       "[    1.0] arch_timer: WARNING: Invalid trigger for IRQ3, assuming level low\n"
 	       "[    1.0] XFS (sda1): WARNING: Reset corrupted AGFL\n"
+	       "a/b.c:1:10: fatal error: x.h: No such file or directory\n"
 	       "[    1.0] warning: `x' uses wireless extensions\n",
 		"");
 }
