@@ -40,7 +40,7 @@ char *place_script(const char *name)
 
 char *place_program(const char *name)
 {
-	static const char *const dirs[] = {"../libexec/sunder", "fuzz", NULL};
+	static const char *const dirs[] = {"../libexec/sunder", ".", "fuzz", NULL};
 
 	return beside(dirs, name, R_OK);
 }

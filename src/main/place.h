@@ -12,7 +12,7 @@ char *place_self(void);
  */
 char *place_script(const char *name);
 
-/* A program or library that a verb needs ("sunder-harness"), in ../libexec/sunder or fuzz/. As place_script(). */
+/* A program or library that a verb needs ("sunder-harness"), in ../libexec/sunder, beside it, or in fuzz/. As place_script(). */
 char *place_program(const char *name);
 
 /*
