@@ -336,6 +336,7 @@ static void name_machine(struct campaign *c)
 		snprintf(c->kernel, sizeof(c->kernel), "%.60s %.90s", u.release, u.version);
 		snprintf(c->host, sizeof(c->host), "%.65s", u.nodename);
 	}
+	c->script = place_script("vm");
 	if (readlink("/proc/self/exe", c->self, sizeof(c->self) - 1) < 0)
 		c->self[0] = '\0';
 }
@@ -766,6 +767,7 @@ enum run_exit campaign_run(const struct campaign_options *o)
 	code = work(c);
 	if (c->lock >= 0)
 		close(c->lock);
+	free(c->script);
 	campaign_forget(c);
 	reached_free(&c->reached);
 	link_close(c->link_in);

@@ -94,6 +94,8 @@ struct campaign {
 	const struct campaign_options *o;
 	char dir[CAMPAIGN_DIR_MAX], store[CAMPAIGN_PATH_MAX], machine_store[CAMPAIGN_PATH_MAX];
 	char started[32], kernel[160], host[66], self[512], harness[512], mutator[512], seeds[512];
+	/* The script that boots guests, found at the start: whoever installs anew takes the program away under us. */
+	char *script;
 	time_t started_at;
 	double start_s, deadline_s; /* deadline_s 0: none */
 	int lock;

@@ -27,7 +27,6 @@
 #include "klog/klog.h"
 #include "link.h"
 #include "mirror.h"
-#include "place.h"
 #include "recover.h"
 #include "run.h"
 #include "tree.h"
@@ -199,12 +198,12 @@ static void say_fuzz(struct campaign *c, struct instance *i, struct words *w)
 		words_say(w, "--minimise");
 }
 
-static void compose(struct campaign *c, struct instance *i, struct words *w, const char *script,
-	const char *in, const char *out)
+static void compose(
+	struct campaign *c, struct instance *i, struct words *w, const char *in, const char *out)
 {
 	const struct campaign_options *o = c->o;
 
-	words_say(w, "%s", script);
+	words_say(w, "%s", c->script);
 	words_option(w, "--kernel", o->vm);
 	words_option(w, "--modules", o->modules);
 	words_option(w, "--nodes", o->nodes);
@@ -619,10 +618,9 @@ static int spawn(struct campaign *c, struct instance *i, struct words *w)
 
 static int guest_start(struct campaign *c, struct instance *i)
 {
-	_cleanup_free_ char *script = place_script("vm");
 	char in[PATH_MAX] = "", out[PATH_MAX] = "";
 	struct words w = {0};
-	int r = script ? 0 : -ENOENT;
+	int r = c->script ? 0 : -ENOENT;
 
 	close_guest(i);
 	clean_up(c, i);
@@ -641,7 +639,7 @@ static int guest_start(struct campaign *c, struct instance *i)
 	if (r == 0 && klog_new(&i->klog, NULL) < 0)
 		r = -ENOMEM;
 	if (r == 0) {
-		compose(c, i, &w, script, in, out);
+		compose(c, i, &w, in, out);
 		r = spawn(c, i, &w);
 		words_free(&w);
 	}
