@@ -57,6 +57,26 @@ static void machine_died(struct service *s)
 	run_status_clear(&last);
 }
 
+/*
+ * What was interrupted has had its time all the same, or it would be furthest behind for ever. After a death of the machine it counts as
+ * a whole slice: the others come first.
+ */
+static void charge(struct service *s, bool whole)
+{
+	const struct state_slice *t = &s->state.slice;
+	int i = config_find(&s->config, t->campaign);
+
+	run_status_read(&s->slice.status, s->slice.run);
+	s->charge.due = true;
+	s->charge.seconds = s->slice.status.elapsed_s;
+	if (i >= 0 && (whole || s->charge.seconds < 1))
+		s->charge.seconds = whole ? (double)s->config.campaign[i].slice_s : 1;
+	s->charge.seed = t->seed;
+	snprintf(s->charge.campaign, sizeof(s->charge.campaign), "%s", t->campaign);
+	slice_add_totals(&s->state.totals, &s->slice.status, s->slice.status.elapsed_s);
+	run_status_clear(&s->slice.status);
+}
+
 static void recover(struct service *s)
 {
 	s->state.slice = (struct state_slice){0};
@@ -93,6 +113,7 @@ void recovery_begin(struct service *s)
 			"the machine was started anew after slice %" PRIu64, t->number);
 	else
 		machine_died(s);
+	charge(s, !has_finished(s->slice.run));
 	recover(s);
 }
 
@@ -109,6 +130,7 @@ void recovery_watch(struct service *s)
 			"the daemon was ended while slice %" PRIu64 " ran: %s",
 			s->state.slice.number,
 			has_finished(x->run) ? "the run ended by itself" : "the run was ended too");
+		charge(s, false);
 		recover(s);
 		return;
 	}

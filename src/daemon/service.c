@@ -226,6 +226,7 @@ static void adopt_campaigns(struct service *s, const struct config *old)
 		s->now[i].not_before = 0;
 		s->now[i].window_change = 0;
 		s->share[i] = (struct share){.weight = s->config.campaign[i].weight,
+			.ready = true, /* what it is behind by stays, over a restart */
 			.boost = c ? c->boost : 1,
 			.pass = c ? c->pass : 0};
 	}

@@ -167,6 +167,9 @@ void slice_settle(struct service *s);
 /* The job whose turn it is, as a path or the name that the run gives it; "" if that is not known. */
 const char *slice_turn(const struct slice *x);
 
+/* What a slice has done, as far as it told. */
+void slice_add_totals(struct state_totals *t, const struct run_status *r, double seconds);
+
 /* ---- recovery.c ---- */
 
 /* At the start: what the state says was running. */

@@ -234,7 +234,7 @@ static void tell_failure(struct service *s, int i, int code, const char *log)
 		(int)(c->not_before - time(NULL)));
 }
 
-static void add_totals(struct state_totals *t, const struct run_status *r, double seconds)
+void slice_add_totals(struct state_totals *t, const struct run_status *r, double seconds)
 {
 	t->slices++;
 	t->seconds += seconds;
@@ -251,7 +251,7 @@ static void account(struct service *s, const siginfo_t *si, double seconds)
 	int i = config_find(&s->config, s->state.slice.campaign), code = -1;
 
 	run_status_read(&x->status, x->run);
-	add_totals(&s->state.totals, &x->status, seconds);
+	slice_add_totals(&s->state.totals, &x->status, seconds);
 	s->charge.due = true;
 	s->charge.seconds = seconds;
 	s->charge.seed = s->state.slice.seed;

@@ -106,6 +106,17 @@ def a_run_whose_daemon_is_killed_ends_and_the_next_one_has_another_seed(box):
 
 
 @case
+def no_campaign_waits_for_ever_because_the_daemon_is_killed(box):
+    with faked(box, more="[campaign b]\njob = a.job\n"):
+        had = []
+        for _ in range(3):
+            had.append(box.daemon.wait_for(is_running)["slice"]["campaign"])
+            kill_and_start(box)
+        had.append(box.daemon.wait_for(is_running)["slice"]["campaign"])
+        assert had.count("a") == had.count("b") == 2, had
+
+
+@case
 def the_same_seed_gives_the_same_runs(box):
     seeds = []
     for _ in range(2):
