@@ -25,6 +25,8 @@ static const struct verb {
 	{"findings", verb_findings, "list, show, mark and merge what was found over all runs"},
 	{"export-c", verb_export_c,
 		"write a finding as one C file that needs no sunder, and as a mail"},
+	{"report", verb_report,
+		"show what the runs of a night or a fleet came to, as a page or as data"},
 	{"restore", verb_restore, "undo what a killed run had changed on this machine"},
 	{"status", verb_control, "tell what sunderd does on this machine"},
 	{"start", verb_control, "have sunderd run a job or campaign next"},

@@ -11,6 +11,7 @@ int verb_check(int argc, char **argv);
 int verb_ops(int argc, char **argv);
 int verb_caps(int argc, char **argv);
 int verb_klog(int argc, char **argv);
+int verb_report(int argc, char **argv);
 int verb_restore(int argc, char **argv);
 int verb_findings(int argc, char **argv);
 int verb_replay(int argc, char **argv);

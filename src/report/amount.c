@@ -61,6 +61,35 @@ void print_clean(const char *s, FILE *out)
 	}
 }
 
+/* U+FFFE and U+FFFF are UTF-8 that no XML document may have. */
+static bool is_noncharacter(const char *s)
+{
+	return (unsigned char)s[0] == 0xef && (unsigned char)s[1] == 0xbf &&
+	       ((unsigned char)s[2] == 0xbe || (unsigned char)s[2] == 0xbf);
+}
+
+void print_xml(const char *s, FILE *out)
+{
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (is_noncharacter(s)) {
+			fputc('?', out);
+			s += 2;
+		} else if (c == '<') {
+			fputs("&lt;", out);
+		} else if (c == '>') {
+			fputs("&gt;", out);
+		} else if (c == '&') {
+			fputs("&amp;", out);
+		} else if (c == '"') {
+			fputs("&quot;", out);
+		} else {
+			fputc((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : c, out);
+		}
+	}
+}
+
 void print_shell_word(const char *s, FILE *out)
 {
 	static const char plain[] =

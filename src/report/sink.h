@@ -28,6 +28,9 @@ double ratio(double part, double whole);
 /* Prints text of unknown origin: control characters but newline and tab become '?'. */
 void print_clean(const char *s, FILE *out);
 
+/* The same where markup is read: XML 1.0 and HTML, in text and between double quotes. */
+void print_xml(const char *s, FILE *out);
+
 /* The same seed again, as a command line for a shell. */
 void print_rerun(const struct run_result *r, FILE *out);
 /* A word for a shell, quoted if it needs it. */
