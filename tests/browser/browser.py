@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A headless Chromium for tests of pages: what a reader sees, by keyboard too, and whether it can be read."""
 
+import base64
 import os
 import shutil
 import tempfile
@@ -9,6 +10,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
+
+from case import TREE
 
 # Text as it stands on what is behind it: [[ratio, needed, text, place], ...] of all that is visible and not readable (WCAG 2.1, 1.4.3).
 CONTRAST = r"""
@@ -71,6 +74,13 @@ def missing():
         if not shutil.which(name):
             return f"{name} is not installed"
     return None
+
+
+def pictures(name):
+    """Where a picture goes: with the build, not into the repository."""
+    top = os.environ.get("SUNDER_SCREENSHOTS") or os.path.join(TREE, "build", "screenshots")
+    os.makedirs(top, exist_ok=True)
+    return os.path.join(top, name)
 
 
 class Browser:
@@ -141,7 +151,6 @@ class Browser:
 
     def picture(self, path, whole=True):
         """A PNG of the page."""
-        import base64
         shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": whole})
         with open(path, "wb") as f:
             f.write(base64.b64decode(shot["data"]))

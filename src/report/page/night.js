@@ -30,6 +30,7 @@ const percent = (part, whole) => whole ? (100 * part / whole).toFixed(0) + "%" :
 const plural = (n, one, many) => `${count(n)} ${n === 1 ? one : many || one + "s"}`;
 function clock(s) {
 	s = Math.round(s);
+	if (s >= 360000) return count(s / 3600) + " h";
 	const two = (n) => String(n).padStart(2, "0");
 	return s >= 3600 ? `${count(Math.floor(s / 3600))}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)} h` : `${Math.floor(s / 60)}:${two(s % 60)} min`;
 }
@@ -49,7 +50,14 @@ function section(id, title, hint, ...children) {
 	return h("section", {id, "aria-labelledby": `${id}-title`}, h("h2", {id: `${id}-title`}, title), hint ? h("p", {class: "hint"}, hint) : null, children);
 }
 
+// On a phone a row stands as lines, each with the name of its column.
+function named(row, head) {
+	[...row.cells].forEach((cell, i) => { if (head[i] && cell.tagName === "TD") cell.dataset.name = head[i].replace(/^#/, ""); });
+	return row;
+}
+
 function list(head, rows) {
+	for (const row of rows.flat(Infinity)) if (row.cells.length > 1) named(row, head);
 	return h("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": head.map((c) => c.replace(/^#/, "")).join(", ")},
 		h("table", {class: "list"}, h("thead", null, h("tr", null, head.map((c) => h("th", {scope: "col", class: c[0] === "#" ? "num" : null}, c.replace(/^#/, ""))))),
 			h("tbody", null, rows)));
@@ -61,7 +69,7 @@ function paged(head, items, row) {
 	let shown = 100;
 	if (items.length <= shown) return table;
 	const more = h("button", {type: "button", on: {click: () => {
-		body.append(...items.slice(shown, shown + 500).map(row));
+		body.append(...items.slice(shown, shown + 500).map((item) => named(row(item), head)));
 		shown += 500;
 		if (shown >= items.length) more.remove();
 		else more.textContent = `Show more of ${count(items.length)}`;
@@ -82,13 +90,18 @@ function command(text) {
 
 const seen = new IntersectionObserver((entries) => {
 	for (const entry of entries) {
-		if (!entry.isIntersecting) continue;
-		seen.unobserve(entry.target);
-		entry.target.drawNow();
+		if (entry.isIntersecting) drawSeen(entry.target);
 	}
 }, {rootMargin: "200px"});
+const unseen = new Set();
+function drawSeen(element) {
+	seen.unobserve(element);
+	unseen.delete(element);
+	element.drawNow();
+}
 function whenSeen(element, draw) {
 	element.drawNow = draw;
+	unseen.add(element);
 	seen.observe(element);
 	return element;
 }
@@ -102,6 +115,7 @@ function redraw() {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 addEventListener("beforeprint", () => {
 	document.documentElement.setAttribute("data-print", "");
+	for (const e of unseen) if (e.offsetParent) drawSeen(e);
 	for (const d of document.querySelectorAll("details.finding")) { d.dataset.was = d.open ? "1" : ""; d.open = true; }
 	redraw();
 });
@@ -129,6 +143,7 @@ const metrics = {
 function chart({label, xs, lines, format, marks, height}) {
 	const read = h("p", {class: "read", role: "status"}, "\u00a0");
 	const box = h("div", {class: "chart", tabindex: 0, role: "img", "aria-label": `${label}. Arrow keys read values.`});
+	box.style.minHeight = `${height || 220}px`; // so that what is not drawn yet has its place
 	const data = [xs], series = [{}], bands = [];
 	for (const line of lines) {
 		if (line.min) {
@@ -153,10 +168,9 @@ function chart({label, xs, lines, format, marks, height}) {
 			width: Math.max(240, box.clientWidth), height: height || 220, legend: {show: false}, bands, series,
 			cursor: {drag: {x: true, y: false}, points: {size: 6}},
 			tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "Etc/UTC"),
-			fmtDate: undefined,
 			scales: {x: {time: true}, y: {range: (_, lo, hi) => [Math.min(0, lo || 0), hi > 0 ? hi * 1.08 : 1]}},
 			axes: [
-				{stroke: () => css("--muted"), grid: {stroke: () => css("--line"), width: 1}, ticks: {show: false}, font: "12px system-ui, sans-serif"},
+				{stroke: () => css("--muted"), grid: {stroke: () => css("--line"), width: 1}, ticks: {show: false}, space: 64, font: "12px system-ui, sans-serif", values: hours},
 				{stroke: () => css("--muted"), grid: {stroke: () => css("--line"), width: 1}, ticks: {show: false}, size: 52, font: "12px system-ui, sans-serif", values: (_, v) => v.map(format)},
 			],
 			hooks: {setCursor: [say], draw: [(u) => {
@@ -194,6 +208,17 @@ function chart({label, xs, lines, format, marks, height}) {
 		});
 	});
 	return h("div", null, box, read);
+}
+
+// Hours and minutes, seconds where they differ, and the date below the first of a day.
+function hours(_, splits, axis, space, step) {
+	let day = "";
+	return splits.map((s) => {
+		const [date, time] = new Date(s * 1000).toISOString().split("T"), head = time.slice(0, step < 60 ? 8 : 5);
+		const text = date === day ? head : `${head}\n${date}`;
+		day = date;
+		return text;
+	});
 }
 
 const xsOf = (s, n) => Array.from({length: n}, (_, i) => s.start + s.step * i);
@@ -256,7 +281,7 @@ function findingBody(f) {
 	if (first && first.replay.startsWith("sunder ")) parts.push(h("h3", null, "Again"), command(first.replay), first.run >= 0 ? h("div", null, h("p", {class: "muted"}, "or the whole run:"), command(doc.runs[first.run].rerun)) : null);
 	if (f.alt.length) parts.push(h("h3", null, "Also known as"), h("p", null, f.alt.join(" · ")));
 	parts.push(h("h3", null, "Seen"), paged(["Machine", "Job", "Seed", "#Times", "First (UTC)", "Last (UTC)", "Again"], f.sights, (s) => h("tr", null,
-		h("td", null, s.host), h("td", {class: "path"}, s.job), h("td", {class: "mono"}, s.seed), h("td", {class: "num"}, count(s.count)), h("td", null, when(s.first)), h("td", null, when(s.last)), h("td", {class: "path mono"}, s.replay))));
+		h("td", {class: "keep"}, s.host), h("td", {class: "path"}, s.job), h("td", {class: "mono"}, s.seed), h("td", {class: "num"}, count(s.count)), h("td", {class: "keep"}, when(s.first)), h("td", {class: "keep"}, when(s.last)), h("td", {class: "path mono"}, s.replay))));
 	if (f.evidence) parts.push(h("h3", null, "Evidence"), h("pre", {tabindex: 0, "aria-label": "Evidence"}, f.evidence));
 	if (f.program) parts.push(h("h3", null, "Program"), h("pre", {tabindex: 0, "aria-label": "Program"}, f.program));
 	return h("div", {class: "body"}, parts);
@@ -505,7 +530,7 @@ function skips() {
 function runs() {
 	if (doc.runs.length < 2) return null;
 	return section("runs", "Runs", null, paged(["Started (UTC)", "Machine", "Job", "Seed", "State", "#Time", "#Ops", "Directory"], doc.runs, (r) => h("tr", null,
-		h("td", null, when(r.started)), h("td", null, r.host), h("td", {class: "path"}, r.job), h("td", {class: "mono"}, r.seed), h("td", null, chip(r.state)), h("td", {class: "num"}, clock(r.elapsed_s)), h("td", {class: "num"}, short(r.totals.ops)), h("td", {class: "path mono"}, r.dir))));
+		h("td", {class: "keep"}, when(r.started)), h("td", {class: "keep"}, r.host), h("td", {class: "path"}, r.job), h("td", {class: "mono"}, r.seed), h("td", null, chip(r.state)), h("td", {class: "num"}, clock(r.elapsed_s)), h("td", {class: "num"}, short(r.totals.ops)), h("td", {class: "path mono"}, r.dir))));
 }
 
 // ---- the page ----
