@@ -94,6 +94,34 @@ def make_run(directory, evidence=None, seconds=0, chance=None, **what):
     return doc
 
 
+def make_campaign(directory, findings):
+    """As docs/campaign.schema.json has it; findings: [(title, known)], each with evidence in the campaign's own store."""
+    os.makedirs(directory)
+    layers = dict.fromkeys(("kcov", "overlap", "errno", "vmstat"), 3)
+    found = []
+    for number, (title, known) in enumerate(findings):
+        group = f"{directory}/findings/groups/g{number}"
+        os.makedirs(group)
+        with open(f"{group}/evidence.txt", "w", encoding="utf-8") as f:
+            f.write(f"evidence of {title}\n")
+        found.append({"title": title, "alt": [], "oracle": "klog", "count": 3, "first_s": 4.5, "known": known, "before": False, "dir": f"/where/it/was/findings/groups/g{number}"})
+    status = "FINDINGS" if any(not known for _, known in findings) else "OK"
+    doc = {"version": "0.1.0", "status": status, "exit": CODES[status], "interrupted": False,
+           "kernel": {"release": "6.12", "version": "v", "arch": "x86_64", "guests": "debian:6.12"}, "times": {"started": "2026-01-02T18:00:00Z", "elapsed_s": 500.5},
+           "totals": {"execs": 12345, "execs_per_s": 24.6, "corpus": 77, "edges": 900, "interleavings": 31, "stability": 91.5, "hangs": 1, "reboots": 2,
+                      "lost_kernels": 0, "quarantined": 1}, "layers": layers, "instances": [], "findings": found, "trouble": ""}
+    with open(f"{directory}/summary.json", "w", encoding="utf-8") as f:
+        json.dump(doc, f, indent=1)
+    return doc
+
+
+def make_task(directory, node, code):
+    """What scripts/slurm/task says of who runs in this directory; code: None if it has not ended."""
+    os.makedirs(directory, exist_ok=True)
+    with open(f"{directory}/task.json", "w", encoding="utf-8") as f:
+        json.dump({"shard": 1, "shards": 4, "try": 0, "node": node, "job": "5", "seed": "1001", "began": 1767376800, "ended": None, "code": code}, f)
+
+
 TITLES = ["KASAN: use-after-free in move_hugetlb_page_tables", "content: old data after migration", "possible deadlock in unmap_hugepage_range",
           "BUG: Bad rss-counter state", "WARNING in hugetlb_split"]
 

@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 
-enum { SUMMARY_MAX = 32 << 20, SIGHT_MAX = 4 << 20, SIGHTS_READ_MAX = 65536 };
+enum { SUMMARY_MAX = 32 << 20, TASK_MAX = 64 << 10, SIGHT_MAX = 4 << 20, SIGHTS_READ_MAX = 65536 };
 /* Buckets of all runs together, and the least that one has. */
 enum { BUCKETS_TOTAL = 24000, BUCKETS_LEAST = 30 };
 
@@ -95,14 +95,37 @@ static bool is_summary(const json_t *j)
 	return false;
 }
 
-static json_t *take_summary(struct load *l, const char *dir, int fd)
+/* What a fleet says of who runs here (scripts/slurm/task): new reference, NULL if there is none. */
+static json_t *take_task(int fd)
 {
 	_cleanup_free_ char *text = NULL;
+	size_t len;
+
+	if (file_take(fd, "task.json", TASK_MAX, false, &text, &len) < 0)
+		return NULL;
+	return json_loadb(text, len, 0, NULL);
+}
+
+/* A node that died before its run had written anything. */
+static json_t *summary_of_task(const json_t *task)
+{
+	if (!*value_text(task, "node") || !json_is_null(json_object_get(task, "code")))
+		return NULL;
+	return json_pack("{s:s, s:s, s:s, s:s, s:[], s:{s:o}}", "version", SUNDER_VERSION, "status",
+		"FAILED", "seed", value_text(task, "seed"), "job", "", "findings", "times",
+		"started", value_stamp((int64_t)value_count(task, "began")));
+}
+
+static json_t *take_summary(struct load *l, const char *dir, int fd, const json_t *task)
+{
+	_cleanup_free_ char *text = NULL;
+	json_t *j = NULL;
 	json_error_t error;
 	size_t len;
 	int e = file_take(fd, "summary.json", SUMMARY_MAX, false, &text, &len);
-	json_t *j;
 
+	if (e == -ENOENT && (j = summary_of_task(task)))
+		return j;
 	if (e < 0) {
 		damaged(l, dir, "summary.json: %s",
 			e == -ELOOP ? "it is no regular file" : strerror(-e));
@@ -122,12 +145,15 @@ static json_t *take_summary(struct load *l, const char *dir, int fd)
 
 static void add_run(struct load *l, const char *dir, int fd, size_t buckets)
 {
-	json_t *summary = take_summary(l, dir, fd), *run, *series;
+	json_t *task = take_task(fd), *summary = take_summary(l, dir, fd, task), *run, *series;
 	size_t index = json_array_size(json_object_get(l->doc, "runs"));
 
-	if (!summary)
+	if (!summary) {
+		json_decref(task);
 		return;
-	run = night_run(dir, summary);
+	}
+	run = night_run(dir, summary, value_text(task, "node"));
+	json_decref(task);
 	json_array_append_new(json_object_get(l->doc, "runs"), run);
 	night_findings(l->doc, index, summary, fd);
 	night_sums(l->doc, index, summary);
@@ -258,6 +284,17 @@ static size_t machines_with(const json_t *doc, enum run_exit code)
 	return n;
 }
 
+/* Groups that somebody has seen who did not know them already. */
+static size_t findings_that_count(const json_t *doc)
+{
+	const json_t *g;
+	size_t i, n = 0;
+
+	json_array_foreach(json_object_get(doc, "findings"), i, g) n +=
+		!json_is_true(json_object_get(g, "known"));
+	return n;
+}
+
 static void add_totals(json_t *doc)
 {
 	static const char *const sums[] = {"ops", "rounds", "migrated_pages", "split", "collapsed",
@@ -278,7 +315,7 @@ static void add_totals(json_t *doc)
 	value_add(t, "runs", json_array_size(json_object_get(doc, "runs")));
 	value_add(t, "lost", machines_with(doc, EXIT_LOST));
 	value_add(t, "damaged", json_array_size(json_object_get(doc, "damaged")));
-	value_add(t, "findings", json_array_size(json_object_get(doc, "findings")));
+	value_add(t, "findings", findings_that_count(doc));
 	json_object_set_new(t, "elapsed_s", json_real(seconds));
 	json_object_set_new(doc, "totals", t);
 }
@@ -300,7 +337,7 @@ static enum run_exit worst_of(const json_t *doc)
 
 	json_array_foreach(json_object_get(doc, "runs"), i, run) worst =
 		exit_worse(worst, (enum run_exit)value_count(run, "exit"));
-	if (json_array_size(json_object_get(doc, "findings")))
+	if (findings_that_count(doc))
 		worst = exit_worse(worst, EXIT_FINDING);
 	if (json_array_size(json_object_get(doc, "damaged")))
 		worst = exit_worse(worst, EXIT_USAGE);

@@ -22,7 +22,8 @@ int file_dir(int dir_fd, const char *name);
 
 struct night_visitor {
 	void *arg;
-	void (*run)(void *arg, const char *dir, int fd); /* has a summary.json */
+	void (*run)(void *arg, const char *dir,
+		int fd); /* has a summary.json, or a task.json of a fleet */
 	void (*store)(void *arg, const char *dir, int fd); /* a store of findings */
 	void (*damaged)(void *arg, const char *dir, const char *why);
 };
@@ -51,13 +52,15 @@ json_t *value_stamp(int64_t seconds);
 
 /* ---- sums over runs ---- */
 
-/* A run of the document, from its summary. NULL: no memory. */
-json_t *night_run(const char *dir, const json_t *summary);
+/* A run of the document, from its summary. node: who ran it, where a fleet says so; else "". */
+json_t *night_run(const char *dir, const json_t *summary, const char *node);
 
 /* doc["findings"]: a group for each set of titles. summary: of doc["runs"][index], in dir_fd. */
 void night_findings(json_t *doc, size_t index, const json_t *summary, int dir_fd);
 /* The same of a store's sight that no run in the document has. */
 void night_sight(json_t *doc, const char *store, const json_t *sight);
+/* No run in the document has it. */
+bool night_is_of_store(const json_t *group);
 /* Sorts and counts when all are in. */
 void night_findings_end(json_t *doc);
 

@@ -102,7 +102,7 @@ static void descend(struct walk *w, const char *dir, int fd, int depth)
 
 static void visit(struct walk *w, const char *dir, int fd, int depth)
 {
-	if (has(fd, "summary.json")) {
+	if (has(fd, "summary.json") || has(fd, "task.json")) {
 		w->found++;
 		w->v->run(w->v->arg, dir, fd);
 	} else if (has(fd, "findings.db") || has(fd, "groups")) {

@@ -85,6 +85,8 @@ static json_t *group_of(
 /* first and last: seconds since 1970. */
 static void widen(json_t *group, int64_t first, int64_t last)
 {
+	/* A campaign tells of the first time only. */
+	last = last < first ? first : last;
 	uint64_t had_first = value_count(group, "first_s"), had_last = value_count(group, "last_s");
 
 	if (first > 0 && (!had_first || (uint64_t)first < had_first))
@@ -112,16 +114,20 @@ static json_t *replay_of(const char *dir, const char *below)
 	return value_clip(text, TEXT_CLIP);
 }
 
+/* Of a run: findings/NNN-TITLE. Of a campaign, whose findings/ is a store: findings/groups/TITLE. */
 static void take_files(json_t *group, int dir_fd, const char *name)
 {
-	_cleanup_close_ int all = file_dir(dir_fd, "findings"),
-			    fd = all < 0 ? -1 : file_dir(all, name);
 	static const struct {
 		const char *file, *key;
 		size_t max;
-	} files[] = {
+	} files[] = {{"evidence.txt", "evidence", EVIDENCE_MAX},
 		{"report.txt", "evidence", EVIDENCE_MAX}, {"program.txt", "program", PROGRAM_MAX}};
+	_cleanup_close_ int all = file_dir(dir_fd, "findings"),
+			    fd = all < 0 ? -1 : file_dir(all, name);
+	_cleanup_close_ int groups = all < 0 || fd >= 0 ? -1 : file_dir(all, "groups");
 
+	if (groups >= 0)
+		fd = file_dir(groups, name);
 	for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(files); i++) {
 		_cleanup_free_ char *text = NULL;
 		size_t len;
@@ -177,11 +183,16 @@ static void add_finding(json_t *doc, size_t index, const json_t *finding, int di
 		json_object_get(finding, "alt"), value_text(finding, "oracle"), &fresh);
 	if (!group)
 		return;
-	snprintf(below, sizeof(below), "/findings/%.255s", name);
+	snprintf(below, sizeof(below), "/findings/%s%.255s",
+		json_object_get(run, "campaign") ? "groups/" : "", name);
 	add_sight(group, run, (json_int_t)index, count ? count : 1,
 		started + (int64_t)fmin(value_number(finding, "first_s"), 1e10),
 		started + (int64_t)fmin(value_number(finding, "last_s"), 1e10),
 		replay_of(value_text(run, "dir"), *name ? below : ""));
+	/* One that nobody knew makes it count; what a campaign was told to be known does not. */
+	if (fresh || !json_is_true(json_object_get(finding, "known")))
+		json_object_set_new(group, "known",
+			json_boolean(json_is_true(json_object_get(finding, "known"))));
 	if (json_is_true(json_object_get(finding, "lost_kernel")))
 		json_object_set_new(group, "lost_kernel", json_true());
 	value_unite(value_array(run, "titles"), value_text(group, "title"));
@@ -272,15 +283,27 @@ void night_sight(json_t *doc, const char *store, const json_t *sight)
 	}
 }
 
+bool night_is_of_store(const json_t *group)
+{
+	const json_t *sight;
+	size_t i;
+
+	json_array_foreach(json_object_get(group, "sights"), i,
+		sight) if (json_integer_value(json_object_get(sight, "run")) >= 0) return false;
+	return true;
+}
+
 /* ---- all of them ---- */
 
-/* What ended a kernel first, then what was seen on most machines, then what was seen most. */
+/* What is known already last; what ended a kernel first, then what was seen on most machines, then what was seen most. */
 static int by_weight(const void *a, const void *b)
 {
 	const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
-	uint64_t p[] = {json_is_true(json_object_get(x, "lost_kernel")),
+	uint64_t p[] = {!json_is_true(json_object_get(x, "known")),
+		json_is_true(json_object_get(x, "lost_kernel")),
 		json_array_size(json_object_get(x, "machines")), value_count(x, "count")};
-	uint64_t q[] = {json_is_true(json_object_get(y, "lost_kernel")),
+	uint64_t q[] = {!json_is_true(json_object_get(y, "known")),
+		json_is_true(json_object_get(y, "lost_kernel")),
 		json_array_size(json_object_get(y, "machines")), value_count(y, "count")};
 
 	for (size_t i = 0; i < ARRAY_SIZE(p); i++)

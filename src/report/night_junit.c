@@ -149,18 +149,14 @@ static void put_suite(const json_t *doc, size_t index, const json_t *run, FILE *
 /* What is no run: directories that cannot be read, and findings that only a store has. */
 static size_t put_rest(const json_t *doc, bool put, FILE *out)
 {
-	const json_t *d, *g, *s;
-	size_t i, k, n = json_array_size(json_object_get(doc, "damaged"));
+	const json_t *d, *g;
+	size_t i, n = json_array_size(json_object_get(doc, "damaged"));
 
 	json_array_foreach(json_object_get(doc, "damaged"), i, d) if (put) put_case(
 		doc, 0, "directory", value_text(d, "dir"), ERROR, value_text(d, "why"), out);
 	json_array_foreach(json_object_get(doc, "findings"), i, g)
 	{
-		bool of_run = false;
-
-		json_array_foreach(json_object_get(g, "sights"), k, s) of_run |=
-			json_integer_value(json_object_get(s, "run")) >= 0;
-		if (of_run)
+		if (!night_is_of_store(g))
 			continue;
 		n++;
 		if (put)

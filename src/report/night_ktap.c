@@ -86,16 +86,12 @@ static void print_run(const json_t *doc, size_t index, const json_t *run, FILE *
 /* Findings that no run of these has: of a store. */
 static size_t print_others(const json_t *doc, size_t number, bool print, FILE *out)
 {
-	const json_t *g, *s;
-	size_t i, k, n = 0;
+	const json_t *g;
+	size_t i, n = 0;
 
 	json_array_foreach(json_object_get(doc, "findings"), i, g)
 	{
-		bool of_run = false;
-
-		json_array_foreach(json_object_get(g, "sights"), k, s) of_run |=
-			json_integer_value(json_object_get(s, "run")) >= 0;
-		if (of_run)
+		if (!night_is_of_store(g))
 			continue;
 		n++;
 		if (!print)

@@ -207,26 +207,51 @@ static void add_sums(json_t *run, const json_t *summary)
 		json_boolean(json_is_true(json_object_get(hardware, "suspected"))));
 }
 
-static json_t *host_of(const char *dir, const json_t *summary)
+static json_t *host_of(const char *dir, const json_t *summary, const char *node)
 {
-	const char *host = value_text(summary, "host"), *slash = strrchr(dir, '/');
+	const char *host = *node ? node : value_text(summary, "host"), *slash = strrchr(dir, '/');
 
 	if (*host)
 		return value_clip(host, 100);
 	return value_clip(slash && slash[1] ? slash + 1 : dir, 100);
 }
 
-json_t *night_run(const char *dir, const json_t *summary)
+/* What a campaign of afl-fuzz came to; NULL: it is none. */
+static json_t *campaign_of(const json_t *summary)
+{
+	static const char *const counts[] = {"execs", "corpus", "edges", "interleavings", "hangs",
+		"reboots", "lost_kernels", "quarantined", NULL};
+	const json_t *totals = json_object_get(summary, "totals"),
+		     *stability = json_object_get(totals, "stability");
+	json_t *o;
+
+	if (!json_object_get(totals, "execs"))
+		return NULL;
+	o = copy_of(totals, NULL, counts);
+	json_object_set_new(o, "execs_per_s", json_real(value_number(totals, "execs_per_s")));
+	json_object_set_new(o, "stability",
+		json_is_number(stability) ? json_real(value_number(totals, "stability"))
+					  : json_null());
+	json_object_set_new(o, "instances",
+		json_integer((json_int_t)json_array_size(json_object_get(summary, "instances"))));
+	json_object_set_new(o, "guests",
+		value_clip(value_text(json_object_get(summary, "kernel"), "guests"), 100));
+	json_object_set_new(o, "trouble", value_clip(value_text(summary, "trouble"), TEXT_CLIP));
+	return o;
+}
+
+json_t *night_run(const char *dir, const json_t *summary, const char *node)
 {
 	static const char *const kernel[] = {
 		"release", "version", "arch", "cmdline", "boot_id", NULL};
 	const json_t *times = json_object_get(summary, "times");
-	json_t *run = json_object(), *knobs = json_array();
+	json_t *run = json_object(), *knobs = json_array(), *campaign = campaign_of(summary);
 	int64_t started = value_time(value_text(times, "started"));
 
 	json_object_set_new(run, "dir", value_clip(dir, TEXT_CLIP));
-	json_object_set_new(run, "host", host_of(dir, summary));
-	json_object_set_new(run, "job", value_clip(value_text(summary, "job"), TEXT_CLIP));
+	json_object_set_new(run, "host", host_of(dir, summary, node));
+	json_object_set_new(run, "job",
+		value_clip(campaign ? "sunder fuzz" : value_text(summary, "job"), TEXT_CLIP));
 	json_object_set_new(run, "seed", value_clip(value_text(summary, "seed"), 24));
 	json_object_set_new(run, "version", value_clip(value_text(summary, "version"), 40));
 	json_object_set_new(run, "interrupted",
@@ -242,8 +267,11 @@ json_t *night_run(const char *dir, const json_t *summary)
 	json_object_set_new(run, "knobs", knobs);
 	json_object_set_new(run, "oracles", oracles_of(summary));
 	json_object_set_new(run, "injected", injected_of(summary));
-	json_object_set_new(run, "rerun", rerun_of(summary));
+	json_object_set_new(
+		run, "rerun", *value_text(summary, "job") ? rerun_of(summary) : json_string(""));
 	json_object_set_new(run, "titles", json_array());
 	add_sums(run, summary);
+	if (campaign)
+		json_object_set_new(run, "campaign", campaign);
 	return run;
 }

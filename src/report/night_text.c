@@ -39,11 +39,14 @@ static void print_findings(const json_t *doc, FILE *out)
 		if (i >= SHOWN)
 			break;
 		fprintf(out, "%3zu. %s%s\n     %" PRIu64 " x", i + 1, value_text(g, "title"),
-			json_is_true(json_object_get(g, "new")) ? "  (new)" : "",
+			json_is_true(json_object_get(g, "known")) ? "  (known)"
+			: json_is_true(json_object_get(g, "new")) ? "  (new)"
+								  : "",
 			value_count(g, "count"));
 		print_list(" on ", json_object_get(g, "machines"), out);
-		fprintf(out, "     first %s, last %s, seed %s\n", value_text(g, "first"),
-			value_text(g, "last"), value_text(sight, "seed"));
+		fprintf(out, "     first %s, last %s%s%s\n", value_text(g, "first"),
+			value_text(g, "last"), *value_text(sight, "seed") ? ", seed " : "",
+			value_text(sight, "seed"));
 		if (*value_text(sight, "replay"))
 			fprintf(out, "     %s\n", value_text(sight, "replay"));
 	}

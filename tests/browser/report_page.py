@@ -108,10 +108,11 @@ def text_can_be_read_on_every_screen_in_light_and_dark(box):
     page, _ = fleet(box)
     with Browser() as b:
         for name, size in SCREENS.items():
+            b.look(*size, mobile=name == "phone")
+            assert b.open(page).wait(READY)
+            open_all(b)
             for dark in (False, True):
                 b.look(*size, dark=dark, mobile=name == "phone")
-                assert b.open(page).wait(READY)
-                open_all(b)
                 checked, bad = b.unreadable()
                 assert checked > 300 and not bad, (name, dark, checked, bad[:10])
                 assert b.run("return document.documentElement.scrollWidth <= innerWidth"), f"{name}: the page is wider than the screen"

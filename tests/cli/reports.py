@@ -112,6 +112,35 @@ def a_run_of_this_machine_that_lives_is_no_loss(box):
 
 
 @case
+def tasks_of_a_fleet_name_their_nodes(box):
+    """Several nodes may have one host name; a node may die before its run has written anything."""
+    for number, status in enumerate(("OK", "FAILED", "OK")):
+        nights.make_run(box.path(f"n/shard-{number}/0-node"), host="one-host", status=status)
+        nights.make_task(box.path(f"n/shard-{number}/0-node"), f"node{number}", None if status == "FAILED" else 0)
+    nights.make_task(box.path("n/shard-3/0-node"), "node3", None)
+    nights.make_task(box.path("n/shard-4/0-node"), "node4", 2)
+    doc = report(box, "n", code=5)
+    assert {m["host"]: m["state"] for m in doc["machines"]} == {"node0": "clean", "node1": "never ended", "node2": "clean", "node3": "never ended"}
+    assert doc["totals"]["lost"] == 2 and [d["why"] for d in doc["damaged"]] == ["summary.json: No such file or directory"], doc["damaged"]
+    assert doc["runs"][3]["started"] == "2026-01-02T18:00:00Z" and doc["runs"][3]["seed"] == "1001" and doc["runs"][3]["rerun"] == ""
+
+
+@case
+def campaigns_of_afl_are_reported_too(box):
+    nights.make_campaign(box.path("n/afl"), [("old", True), ("fresh", False)])
+    nights.make_run(box.path("n/run"))
+    doc = report(box, "n", code=1)
+    campaign = doc["runs"][0]["campaign"]
+    assert campaign["execs"] == 12345 and campaign["stability"] == 91.5 and campaign["guests"] == "debian:6.12", campaign
+    assert [(f["title"], f["known"]) for f in doc["findings"]] == [("fresh", False), ("old", True)] and doc["totals"]["findings"] == 1
+    assert doc["findings"][0]["evidence"] == "evidence of fresh\n" and doc["findings"][0]["last"] == "2026-01-02T18:00:04Z"
+    assert doc["findings"][0]["sights"][0]["replay"] == "sunder replay n/afl/findings/groups/g1"
+    nights.make_campaign(box.path("quiet"), [("old", True)])
+    report(box, "quiet", code=0)
+    box.sunder("report", "quiet").expect(0, out=r"(?s)^CLEAN.*old  \(known\)")
+
+
+@case
 def the_worst_wins(box):
     find = nights.finding("x")
     for name, status, code in (("nothing", "NOTHING_RAN", 4), ("resources", "NO_RESOURCES", 3), ("error", "ERROR", 2), ("found", "FINDINGS", 1), ("lost", "LOST", 5)):

@@ -156,12 +156,14 @@ function chart({label, xs, lines, format, marks, height}) {
 	}
 	const say = (u) => {
 		const i = u.cursor.idx;
-		if (i === null || i === undefined) { read.textContent = lines.map((l) => l.label).join(" · ") || "\u00a0"; return; }
-		read.textContent = `${whenSeconds(xs[i])} UTC  ` + lines.map((l) => {
-			const v = l.values[i];
+		const words = (l) => {
+			const v = i === null || i === undefined ? undefined : l.values[i];
+			if (i === null || i === undefined) return l.label;
 			if (v === null || v === undefined) return `${l.label}: no sample`;
 			return `${l.label}: ${format(v)}` + (l.min && l.max[i] > l.min[i] ? ` (${format(l.min[i])} to ${format(l.max[i])})` : "");
-		}).join("  ·  ");
+		};
+		read.replaceChildren(i === null || i === undefined ? "" : `${whenSeconds(xs[i])} UTC  `,
+			...lines.map((l) => h("span", {class: "key", style: `--key: var(${l.color})`}, words(l))));
 	};
 	whenSeen(box, () => {
 		const u = new uPlot({
@@ -265,10 +267,11 @@ function comparison() {
 	const rate = (key, name, format) => h("tr", null, h("td", null, name), h("td", {class: "num"}, format(c.rates_before[key])), h("td", {class: "num"}, format(c.rates[key])),
 		h("td", {class: "num"}, c.rates_before[key] ? `${c.rates[key] >= c.rates_before[key] ? "+" : "−"}${Math.abs(100 * (c.rates[key] / c.rates_before[key] - 1)).toFixed(0)}%` : "–"));
 	const titles = (word, cls, findings) => findings.map((f) => h("tr", null, h("td", null, h("span", {class: `chip ${cls}`}, word)), h("td", {class: "path"}, f.title), h("td", {class: "num"}, count(f.count)), h("td", null, machineNames(f.machines))));
+	const some = (names) => names.length > 8 ? [...names.slice(0, 7), `and ${names.length - 7} more`] : names;
 	const words = (head, names) => names.length ? h("p", null, h("strong", null, head), ` ${names.join(", ")}`) : null;
 	return section("changes", "Against the night before", `Before: ${c.verdict.text}.`,
 		c.new.length + c.gone.length + c.still.length ? list(["", "Finding", "#Count", "Machines"], [titles("new", "bad-ink", c.new), titles("gone", "ok-ink", c.gone), titles("still", "warn-ink", c.still)]) : h("p", null, "Neither night found anything."),
-		words("Machines that are gone:", c.machines_gone), words("New machines:", c.machines_new),
+		words("Machines that are gone:", some(c.machines_gone)), words("New machines:", some(c.machines_new)),
 		words("Ops that worked before and never now:", c.ops_gone), words("Ops that work for the first time:", c.ops_new),
 		c.damaged.length ? h("p", null, `Of the night before, ${plural(c.damaged.length, "directory", "directories")} could not be read.`) : null,
 		list(["", "#Before", "#Now", "#Change"], [rate("ops_per_s", "Ops a second and machine", short), rate("overlap", "Overlap", (v) => (100 * v).toFixed(0) + "%"), rate("migrated_per_s", "Pages migrated a second", short), rate("split_per_s", "Splits a second", short), rate("collapsed_per_s", "Collapses a second", short)]));
@@ -278,7 +281,7 @@ function comparison() {
 
 function findingBody(f) {
 	const first = f.sights[0], parts = [];
-	if (first && first.replay.startsWith("sunder ")) parts.push(h("h3", null, "Again"), command(first.replay), first.run >= 0 ? h("div", null, h("p", {class: "muted"}, "or the whole run:"), command(doc.runs[first.run].rerun)) : null);
+	if (first && first.replay.startsWith("sunder ")) parts.push(h("h3", null, "Again"), command(first.replay), first.run >= 0 && doc.runs[first.run].rerun ? h("div", null, h("p", {class: "muted"}, "or the whole run:"), command(doc.runs[first.run].rerun)) : null);
 	if (f.alt.length) parts.push(h("h3", null, "Also known as"), h("p", null, f.alt.join(" · ")));
 	parts.push(h("h3", null, "Seen"), paged(["Machine", "Job", "Seed", "#Times", "First (UTC)", "Last (UTC)", "Again"], f.sights, (s) => h("tr", null,
 		h("td", {class: "keep"}, s.host), h("td", {class: "path"}, s.job), h("td", {class: "mono"}, s.seed), h("td", {class: "num"}, count(s.count)), h("td", {class: "keep"}, when(s.first)), h("td", {class: "keep"}, when(s.last)), h("td", {class: "path mono"}, s.replay))));
@@ -289,7 +292,7 @@ function findingBody(f) {
 
 function finding(f) {
 	const d = h("details", {class: "finding"}, h("summary", null,
-		h("span", {class: "title"}, f.title), h("span", null, f.new ? h("span", {class: "chip bad-ink"}, "new") : null, " ", h("span", {class: "num", "data-count": f.count}, `${count(f.count)} ×`)),
+		h("span", {class: "title"}, f.title), h("span", null, f.new ? h("span", {class: "chip bad-ink"}, "new") : null, f.known ? h("span", {class: "chip"}, "known") : null, " ", h("span", {class: "num", "data-count": f.count}, `${count(f.count)} ×`)),
 		h("span", {class: "where"}, `${f.oracle} · ${plural(f.machines.length, "machine")}: ${machineNames(f.machines)} · first ${when(f.first)}, last ${when(f.last)} UTC`, f.lost_kernel ? " · the kernel was lost" : "")));
 	d.addEventListener("toggle", () => { if (d.open && !d.querySelector(".body")) d.append(findingBody(f)); });
 	return d;
@@ -379,13 +382,20 @@ function runDetails(index) {
 	const r = doc.runs[index], facts = [];
 	const fact = (name, value) => { if (value) facts.push(h("tr", null, h("th", {scope: "row"}, name), h("td", {class: "path"}, value))); };
 	fact("Directory", h("span", {class: "mono"}, r.dir));
-	fact("Again", h("span", {class: "mono"}, r.rerun));
+	if (r.rerun) fact("Again", h("span", {class: "mono"}, r.rerun));
+	if (r.campaign) {
+		const c = r.campaign;
+		fact("Campaign", `${count(c.execs)} executions, ${short(c.execs_per_s)} a second, in ${plural(c.instances, "instance")}${c.guests ? ` in guests of ${c.guests}` : ""}`);
+		fact("Reached", `${count(c.edges)} places of the map, ${count(c.interleavings)} interleavings; corpus of ${count(c.corpus)}, stability ${c.stability === null ? "unknown" : c.stability.toFixed(1) + "%"}`);
+		fact("Guests", `${plural(c.reboots, "reboot")}, ${plural(c.lost_kernels, "kernel")} lost, ${plural(c.hangs, "hang")}, ${plural(c.quarantined, "program")} in quarantine`);
+		fact("Trouble", c.trouble);
+	}
 	fact("Kernel", `${r.kernel.release} ${r.kernel.version} ${r.kernel.arch}`);
 	fact("Booted with", h("span", {class: "mono"}, r.kernel.cmdline));
 	fact("Knobs and pools", r.knobs.join(" · "));
 	fact("Planted", r.injected.length ? `${r.injected.join(", ")} (this run was told to fail)` : "");
-	fact("Kernel log", `${plural(r.kmsg.records, "record")}${r.kmsg.lost ? `, ${count(r.kmsg.lost)} overwritten before they were read` : ""}${r.kmsg.oom ? `, ${plural(r.kmsg.oom, "OOM kill")}` : ""}`);
-	fact("Taint", r.taint.before === r.taint.after ? `${r.taint.after}` : `${r.taint.before} before, ${r.taint.after} after`);
+	if (!r.campaign) fact("Kernel log", `${plural(r.kmsg.records, "record")}${r.kmsg.lost ? `, ${count(r.kmsg.lost)} overwritten before they were read` : ""}${r.kmsg.oom ? `, ${plural(r.kmsg.oom, "OOM kill")}` : ""}`);
+	if (!r.campaign) fact("Taint", r.taint.before === r.taint.after ? `${r.taint.after}` : `${r.taint.before} before, ${r.taint.after} after`);
 	fact("Hardware", r.hardware_suspected ? "errors were told: findings may be the hardware's" : "");
 	fact("Oracles", Object.entries(r.oracles).filter(([, v]) => v !== "ok").map(([k, v]) => `${k}: ${v}`).join(" · ") || (Object.keys(r.oracles).length ? "all ok" : ""));
 	fact("Series", r.series_damaged || "");
