@@ -97,6 +97,7 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service(shutil.which("chromedriver"), log_path=os.devnull), options=options)
         self.driver.set_page_load_timeout(60)
+        self.driver.set_script_timeout(120)
         return self
 
     def __exit__(self, *_):
