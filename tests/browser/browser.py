@@ -9,6 +9,7 @@ import tempfile
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from case import TREE
@@ -127,8 +128,9 @@ class Browser:
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def key(self, name, times=1):
+        """To whatever has the focus then: a live page may put other elements in its place at any time."""
         for _ in range(times):
-            self.driver.switch_to.active_element.send_keys(getattr(Keys, name))
+            ActionChains(self.driver).send_keys(getattr(Keys, name)).perform()
 
     def focused(self):
         return self.run(FOCUSED)
