@@ -438,7 +438,9 @@ static void print_lane_table(const struct program *p, FILE *out)
 {
 	fputs("\nstatic struct lane lanes[LANES] = {\n", out);
 	for (unsigned int l = 0; l < p->nlanes; l++)
-		fprintf(out, "\t{.no = %u, .proc = %u, .run = lane%u},\n", l, p->lane[l].proc, l);
+		fprintf(out, "\t{.no = %u, .proc = %u, .cpu = %d, .preempt = %s, .run = lane%u},\n",
+			l, p->lane[l].proc, p->lane[l].pin - 1,
+			p->lane[l].preempt ? "true" : "false", l);
 	fputs("};\n", out);
 }
 

@@ -10,6 +10,7 @@ enum kind {
 	DROP_OP, /* a: lane, b: op */
 	DROP_SLOT, /* a: slot, its ops then name slot b */
 	SET_PROC, /* a: lane */
+	DROP_PREEMPT, /* a: lane */
 	SET_OFFSET, /* a: lane */
 	DROP_TIMING, /* a: lane, b: op */
 	DROP_AIM,
@@ -80,7 +81,8 @@ static unsigned int cost_timing(const struct program_lane *l, unsigned int i)
 
 static uint64_t cost_lane(const struct program_lane *l, const struct reduce_options *o)
 {
-	uint64_t sum = 1000000 + (l->proc ? 100 : 0) + cost_number(l->offset_ns);
+	uint64_t sum =
+		1000000 + (l->proc ? 100 : 0) + (l->preempt ? 50 : 0) + cost_number(l->offset_ns);
 
 	for (unsigned int i = 0; i < l->nops; i++) {
 		const struct op *op = op_get(l->op[i].op);
@@ -252,6 +254,8 @@ unsigned int shrink_list(enum shrink_stage s, const struct program *p,
 			add(&l, DROP_LANE, i, 0, 0, 0);
 		if (s == SHRINK_PROCS && p->lane[i].proc)
 			add(&l, SET_PROC, i, 0, 0, 0);
+		if (s == SHRINK_PROCS && p->lane[i].preempt)
+			add(&l, DROP_PREEMPT, i, 0, 0, 0);
 		for (unsigned int k = 0; s == SHRINK_OPS && k < p->lane[i].nops; k++)
 			add(&l, DROP_OP, i, k, 0, 0);
 	}
@@ -310,6 +314,9 @@ static void edit(struct program *p, struct dropped *d, const struct shrink_edit 
 	case SET_PROC:
 		l->proc = (uint8_t)e->value;
 		break;
+	case DROP_PREEMPT:
+		l->preempt = false;
+		break;
 	case SET_OFFSET:
 		l->offset_ns = (uint32_t)e->value;
 		break;
@@ -364,7 +371,10 @@ static void move_aim(struct op_timing *t, const struct dropped *d)
 static void close_lane(const struct program_lane *from, uint64_t gone, const struct dropped *d,
 	struct program_lane *to)
 {
-	struct program_lane l = {.proc = from->proc, .offset_ns = from->offset_ns};
+	struct program_lane l = {.proc = from->proc,
+		.preempt = from->preempt,
+		.pin = from->pin,
+		.offset_ns = from->offset_ns};
 
 	for (unsigned int i = 0; i < from->nops; i++) {
 		struct op_timing t = {0};

@@ -199,6 +199,9 @@ static void draw_lane(const struct plan *p, unsigned int crew, unsigned int lane
 	s.near.slots = 1U << f->slot;
 	rng_init(&r, p->seed, crew, lane, round);
 	ret->proc = l->proc;
+	ret->preempt = l->preempt;
+	ret->pin = l->cpu >= 0 && l->cpu <= PROGRAM_MAX_CPU && !l->cpu_open ? (uint16_t)(l->cpu + 1)
+									    : 0;
 	ret->offset_ns =
 		l->exact_offset ? l->max_offset_ns : (uint32_t)rng_log(&r, l->max_offset_ns);
 	ret->nops = (uint8_t)(l->nops ? l->depth : 0);

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "build.h"
+#include "caps/caps.h"
 #include "plan/number.h"
 
 enum { POOL_PAGES = 16 };
@@ -54,6 +55,17 @@ static int take_lane(struct plan *p, const struct program_lane *from, struct pla
 	return 0;
 }
 
+/* The CPU that it had, if this machine has it too: what shared one then does so again. */
+static int place_lane(const struct machine *m, const struct program_lane *l, unsigned int *use)
+{
+	for (int i = 0; l->pin && i < m->ncpus; i++)
+		if (m->cpu[i] == l->pin - 1) {
+			use[i]++;
+			return m->cpu[i];
+		}
+	return plan_pick_cpu(m, NULL, use);
+}
+
 static int take_lanes(struct plan *p, const struct program *from, const struct machine *m)
 {
 	_cleanup_free_ unsigned int *use = calloc(MACHINE_MAX_CPUS, sizeof(*use));
@@ -70,7 +82,9 @@ static int take_lanes(struct plan *p, const struct program *from, const struct m
 		if (r < 0)
 			return r;
 		snprintf(l->name, sizeof(l->name), "%u", i);
-		l->cpu = plan_pick_cpu(m, NULL, use);
+		l->cpu = place_lane(m, &from->lane[i], use);
+		l->cpu_open = !from->lane[i].pin;
+		l->preempt = from->lane[i].preempt && !caps_missing(CAP_HAS_FIFO);
 		if (l->proc >= p->crew->nprocs)
 			p->crew->nprocs = l->proc + 1U;
 	}

@@ -2,11 +2,12 @@
 /*
  * The byte form of a program:
  *
- *	header	flags (1: bit 0 = slots have names, bit 1 = ops have timings), nslots - 1 (1), nlanes - 1 (1)
+ *	header	flags (1: bit 0 = slots have names, bit 1 = ops have timings, bit 2 = lanes have places), nslots - 1 (1),
+ *		nlanes - 1 (1)
  *	slot	[name: length (1), letters] backing (1), huge (1), maps - 1 and noreserve << 2 (1),
  *		shift (2), size in units - 1 (2), log2 of the huge page size (1), log2 of the
  *		alignment (1)
- *	lane	process (1), start offset in ns (4), nops (1)
+ *	lane	process (1), start offset in ns (4), nops (1) [place: CPU + 1 or 0, preempts << 15 (2)]
  *	op	[timing: meet, aim << 3, has delay << 5 (1), delay in ns (4) if it has one; with an aim
  *		its lane (1), op (1) and phase - AIM_PHASE_MIN (2)]
  *		number (1), its arguments, 1 or 4 bytes by kind
@@ -19,7 +20,8 @@
 #include <errno.h>
 #include <string.h>
 
-enum { FLAG_NAMES = 1, FLAG_TIMINGS = 2 };
+enum { FLAG_NAMES = 1, FLAG_TIMINGS = 2, FLAG_PLACES = 4 };
+enum { PIN_MASK = 0x7fff, PREEMPT_SHIFT = 15 };
 enum { MEET_MASK = 7, AIM_SHIFT = 3, AIM_MASK = 3, HAS_DELAY = 1 << 5 };
 enum { HUGE_LOG_MIN = 14, HUGE_LOG_MAX = 34, ALIGN_LOG_MIN = 20, ALIGN_LOG_MAX = 36 };
 enum { SHIFT_MAX = 8191, SHIFT_MAX_HUGETLB = 511, SIZE_UNITS_MAX = 65536 };
@@ -263,6 +265,14 @@ static bool has_timings(const struct program *p)
 	return false;
 }
 
+static bool has_places(const struct program *p)
+{
+	for (unsigned int i = 0; i < p->nlanes; i++)
+		if (p->lane[i].pin || p->lane[i].preempt)
+			return true;
+	return false;
+}
+
 static void encode_timing(struct writer *w, const struct op_timing *t)
 {
 	put(w, t->meet | (uint32_t)t->aim << AIM_SHIFT | (t->delay_ns ? HAS_DELAY : 0), 1);
@@ -301,7 +311,7 @@ static bool op_valid(const struct op_call *c)
 static bool lane_valid(const struct program_lane *l)
 {
 	if (l->proc >= PROGRAM_MAX_PROCS || l->offset_ns > PROGRAM_MAX_OFFSET_NS ||
-		l->nops > PROGRAM_MAX_OPS)
+		l->nops > PROGRAM_MAX_OPS || l->pin > PROGRAM_MAX_CPU + 1)
 		return false;
 	if (l->nops < PROGRAM_MAX_OPS && l->timed >> l->nops)
 		return false;
@@ -328,13 +338,17 @@ static bool program_valid(const struct program *p)
 ssize_t program_encode(const struct program *p, unsigned char *buf, size_t size)
 {
 	struct writer w = {buf, size, 0};
-	bool names, timings;
+	bool names, timings, places;
 
 	if (!program_valid(p))
 		return -EINVAL;
 	names = !names_are_default(p);
 	timings = has_timings(p);
-	put(&w, (names ? FLAG_NAMES : 0) | (timings ? FLAG_TIMINGS : 0), 1);
+	places = has_places(p);
+	put(&w,
+		(names ? FLAG_NAMES : 0) | (timings ? FLAG_TIMINGS : 0) |
+			(places ? FLAG_PLACES : 0),
+		1);
 	put(&w, p->nslots - 1U, 1);
 	put(&w, p->nlanes - 1U, 1);
 	for (unsigned int i = 0; i < p->nslots; i++)
@@ -343,6 +357,8 @@ ssize_t program_encode(const struct program *p, unsigned char *buf, size_t size)
 		put(&w, p->lane[i].proc, 1);
 		put(&w, p->lane[i].offset_ns, 4);
 		put(&w, p->lane[i].nops, 1);
+		if (places)
+			put(&w, p->lane[i].pin | (uint32_t)p->lane[i].preempt << PREEMPT_SHIFT, 2);
 	}
 	for (unsigned int i = 0; i < p->nlanes; i++)
 		for (unsigned int j = 0; j < p->lane[i].nops; j++) {
@@ -423,6 +439,14 @@ static struct op_timing decode_timing(struct reader *r)
 	return t;
 }
 
+static void decode_place(struct reader *r, struct program_lane *l)
+{
+	uint32_t bits = take(r, 2);
+
+	l->pin = (uint16_t)(bits & PIN_MASK);
+	l->preempt = bits >> PREEMPT_SHIFT;
+}
+
 static void decode_op(struct reader *r, struct op_call *c)
 {
 	const struct op *op;
@@ -438,13 +462,14 @@ static void decode_op(struct reader *r, struct op_call *c)
 void program_decode(struct program *p, const unsigned char *data, size_t len)
 {
 	struct reader r = {data, len, 0};
-	bool names, timings;
+	bool names, timings, places;
 	uint32_t flags;
 
 	memset(p, 0, sizeof(*p));
 	flags = take(&r, 1);
 	names = flags & FLAG_NAMES;
 	timings = flags & FLAG_TIMINGS;
+	places = flags & FLAG_PLACES;
 	p->nslots = (uint8_t)(take(&r, 1) % SLOT_MAX + 1);
 	p->nlanes = (uint8_t)(take(&r, 1) % PROGRAM_MAX_LANES + 1);
 	for (unsigned int i = 0; i < p->nslots; i++) {
@@ -455,6 +480,8 @@ void program_decode(struct program *p, const unsigned char *data, size_t len)
 		p->lane[i].proc = (uint8_t)(take(&r, 1) % PROGRAM_MAX_PROCS);
 		p->lane[i].offset_ns = take(&r, 4) % (PROGRAM_MAX_OFFSET_NS + 1);
 		p->lane[i].nops = (uint8_t)(take(&r, 1) % (PROGRAM_MAX_OPS + 1));
+		if (places)
+			decode_place(&r, &p->lane[i]);
 	}
 	for (unsigned int i = 0; i < p->nlanes; i++)
 		for (unsigned int j = 0; j < p->lane[i].nops; j++) {
@@ -486,7 +513,8 @@ static bool op_equal(const struct op_call *a, const struct op_call *b)
 
 static bool lane_equal(const struct program_lane *a, const struct program_lane *b)
 {
-	if (a->proc != b->proc || a->offset_ns != b->offset_ns || a->nops != b->nops)
+	if (a->proc != b->proc || a->offset_ns != b->offset_ns || a->nops != b->nops ||
+		a->pin != b->pin || a->preempt != b->preempt)
 		return false;
 	for (unsigned int i = 0; i < a->nops; i++)
 		if (!op_equal(&a->op[i], &b->op[i]) ||

@@ -8,7 +8,7 @@
  *		touch slot=heap view=0 off=512 pages=64 ...
  *		meet=1 aim=1.0@500 move_pages slot=heap ...
  *
- * Timings stand before their op and make it "program 2".
+ * Timings stand before their op and make it "program 2". A lane's place, "cpu=3 preempt=1" behind its offset, makes it "program 3".
  * Lanes are in order, each followed by its ops. A # begins a comment. Slots are printed by name;
  * one that the program does not have (an executor folds it into those that there are) by number.
  */
@@ -161,7 +161,10 @@ static void print_lane(const struct program *p, unsigned int n, FILE *out)
 	char text[OP_TEXT_MAX];
 
 	number_print_time(l->offset_ns, text, sizeof(text));
-	fprintf(out, "lane %u proc=%u offset=%s\n", n, l->proc, text);
+	fprintf(out, "lane %u proc=%u offset=%s", n, l->proc, text);
+	if (l->pin)
+		fprintf(out, " cpu=%u", l->pin - 1U);
+	fputs(l->preempt ? " preempt=1\n" : "\n", out);
 	for (unsigned int i = 0; i < l->nops; i++) {
 		print_op(&l->op[i], UINT32_MAX, p->slot, p->nslots, text, sizeof(text));
 		fputc('\t', out);
@@ -172,11 +175,13 @@ static void print_lane(const struct program *p, unsigned int n, FILE *out)
 
 int program_print(const struct program *p, FILE *out)
 {
-	bool timed = false;
+	bool timed = false, placed = false;
 
-	for (unsigned int i = 0; i < p->nlanes; i++)
+	for (unsigned int i = 0; i < p->nlanes; i++) {
 		timed |= p->lane[i].timed != 0;
-	fprintf(out, "program %u\n", timed ? 2U : 1U);
+		placed |= p->lane[i].pin || p->lane[i].preempt;
+	}
+	fprintf(out, "program %d\n", placed ? 3 : timed ? 2 : 1);
 	for (unsigned int i = 0; i < p->nslots; i++)
 		print_slot(&p->slot[i], out);
 	for (unsigned int i = 0; i < p->nlanes; i++)
@@ -607,6 +612,20 @@ static int parse_slot(struct program *p, char *cursor, const struct message *m)
 	return 0;
 }
 
+static int parse_place(
+	struct program_lane *l, const char *key, const char *value, const struct message *m)
+{
+	const bool cpu = strcmp(key, "cpu") == 0;
+	uint32_t v = 0;
+	int r = parse_number(key, value, cpu ? PROGRAM_MAX_CPU : 1, &v, m);
+
+	if (cpu)
+		l->pin = (uint16_t)(v + 1);
+	else
+		l->preempt = v;
+	return r;
+}
+
 static int parse_lane(struct program *p, char *cursor, const struct message *m)
 {
 	struct program_lane *l = &p->lane[p->nlanes];
@@ -628,8 +647,13 @@ static int parse_lane(struct program *p, char *cursor, const struct message *m)
 			r = parse_number("proc", value, PROGRAM_MAX_PROCS - 1, &proc, m);
 		else if (value && strcmp(word, "offset") == 0)
 			r = parse_time("offset", value, PROGRAM_MAX_OFFSET_NS, &l->offset_ns, m);
+		else if (value && (strcmp(word, "cpu") == 0 || strcmp(word, "preempt") == 0))
+			r = parse_place(l, word, value, m);
 		else
-			r = wrong(m, "a lane has proc=N and offset=TIME, not \"%.40s\"", word);
+			r = wrong(m,
+				"a lane has proc=N, offset=TIME, cpu=N and preempt=0 or 1, not "
+				"\"%.40s\"",
+				word);
 	}
 	l->proc = (uint8_t)proc;
 	p->nlanes += r == 0;
@@ -650,9 +674,9 @@ static int parse_line(struct program *p, char *line, const struct message *m)
 		return 0;
 	if (strcmp(word, "program") == 0) {
 		word = line_word(&cursor, "");
-		return word && (strcmp(word, "1") == 0 || strcmp(word, "2") == 0)
+		return word && strlen(word) == 1 && strchr("123", *word)
 			       ? 0
-			       : wrong(m, "this is not a program of format 1 or 2");
+			       : wrong(m, "this is not a program of format 1 to 3");
 	}
 	if (strcmp(word, "slot") == 0)
 		return parse_slot(p, cursor, m);

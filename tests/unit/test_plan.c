@@ -989,12 +989,13 @@ static void start_offsets_reach_from_nothing_to_the_limit(void **state)
 
 static void a_plan_made_from_a_program_draws_that_program(void **state)
 {
-	static const char text[] = "slot a backing=anon size=8M huge=never\nslot b "
-				   "backing=anon_shared size=4M maps=2 huge=never\n"
-				   "lane 0 offset=77ns\n\ttouch slot=b view=1 off=3 "
-				   "pages=9\n\tmunmap_part slot=a off=512 pages=512\n"
-				   "lane 1 proc=2\nlane 2 proc=1 offset=500us\n\thammer slot=a "
-				   "off=1 pages=1 ns=20us\n";
+	static const char text[] =
+		"slot a backing=anon size=8M huge=never\nslot b "
+		"backing=anon_shared size=4M maps=2 huge=never\n"
+		"lane 0 offset=77ns\n\ttouch slot=b view=1 off=3 "
+		"pages=9\n\tmunmap_part slot=a off=512 pages=512\n"
+		"lane 1 proc=2\nlane 2 proc=1 offset=500us cpu=0\n\thammer slot=a "
+		"off=1 pages=1 ns=20us\n";
 	static struct program p, drawn;
 	struct plan *plan;
 

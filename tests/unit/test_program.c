@@ -118,7 +118,7 @@ static void every_program_fits_the_largest_buffer(void **state)
 		most = n > most ? n : most;
 	}
 	most *= PROGRAM_MAX_LANES * PROGRAM_MAX_OPS;
-	most += 3 + SLOT_MAX * (9 + SLOT_NAME_MAX) + PROGRAM_MAX_LANES * 6;
+	most += 3 + SLOT_MAX * (9 + SLOT_NAME_MAX) + PROGRAM_MAX_LANES * 8;
 	assert_in_range(most, 1, PROGRAM_MAX_BYTES);
 }
 
@@ -265,7 +265,7 @@ struct bad_text {
 static const struct bad_text bad_texts[] = {
 	{"", "t:1: the program has no slot"},
 	{"slot a backing=anon size=2M\n", "t:1: the program has no lane"},
-	{"program 3\n", "t:1: this is not a program of format 1 or 2"},
+	{"program 4\n", "t:1: this is not a program of format 1 to 3"},
 	{"slot a backing=anon size=2M\nlane 0\nmeet=8 touch\n", "t:3: meet=8: at most 7"},
 	{"slot a backing=anon size=2M\nlane 0\nmeet=1 meet=1 touch\n", "t:3: meet is given twice"},
 	{"slot a backing=anon size=2M\nlane 0\ndelay=1s touch\n", "t:3: delay=1s: at most 50ms"},
@@ -289,6 +289,10 @@ static const struct bad_text bad_texts[] = {
 	{"slot a backing=anon size=2M\nlane 1\n", "t:2: lane 0 is expected here"},
 	{"slot a backing=anon size=2M\nlane 0 proc=8\n", "t:2: proc=8: at most 7"},
 	{"slot a backing=anon size=2M\nlane 0 offset=1ms\n", "t:2: offset=1ms: at most 500us"},
+	{"slot a backing=anon size=2M\nlane 0 cpu=32767\n", "t:2: cpu=32767: at most 32766"},
+	{"slot a backing=anon size=2M\nlane 0 preempt=2\n", "t:2: preempt=2: at most 1"},
+	{"slot a backing=anon size=2M\nlane 0 cpus=1\n",
+		"t:2: a lane has proc=N, offset=TIME, cpu=N and preempt=0 or 1, not \"cpus\""},
 	{"slot a backing=anon size=2M\nlane 0\n\ntoch\n",
 		"t:4: there is no op \"toch\"; did you mean \"touch\"?"},
 	{"slot a backing=anon size=2M\nlane 0\ntouch slot=b\n", "t:3: there is no slot \"b\""},

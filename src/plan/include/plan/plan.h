@@ -30,6 +30,7 @@ struct plan_lane {
 	char name[32];
 	uint8_t proc;
 	int cpu; /* pinned to; -1: not pinned */
+	bool cpu_open; /* its program leaves the CPU open: so does what is drawn */
 	uint32_t slots; /* bit mask of slots that it may draw */
 	bool sequence; /* op[] in this order each round; else depth draws from it by weight */
 	uint32_t depth; /* ops a round, 1..PROGRAM_MAX_OPS */

@@ -12,7 +12,7 @@
 #include "op/op.h"
 
 enum { PROGRAM_MAX_LANES = 8, PROGRAM_MAX_OPS = 64, PROGRAM_MAX_BYTES = 32768 };
-enum { PROGRAM_MAX_OFFSET_NS = 500000, PROGRAM_MAX_PROCS = 8 };
+enum { PROGRAM_MAX_OFFSET_NS = 500000, PROGRAM_MAX_PROCS = 8, PROGRAM_MAX_CPU = 32766 };
 enum {
 	PROGRAM_SIZE_UNIT = 1 << 20
 }; /* slot sizes are multiples of it; divides every PMD size (s390 has 1 MiB) */
@@ -43,6 +43,8 @@ struct op_timing {
 
 struct program_lane {
 	uint8_t proc; /* executor process, 0..PROGRAM_MAX_PROCS-1 */
+	bool preempt; /* has SCHED_FIFO while rounds run */
+	uint16_t pin; /* the CPU that it ran on and one more; 0: wherever it may */
 	uint32_t offset_ns; /* start after the round's deadline */
 	uint8_t nops;
 	uint64_t timed; /* bit i: timing[i] counts; else op i has none */
