@@ -18,11 +18,13 @@
 #include "place.h"
 #include "report/report.h"
 #include "run.h"
+#include "session.h"
 #include "tree.h"
 
 /* Seconds that a guest and a run take beyond the program's own; how long a child that does not end is waited for. */
 enum {
 	GUEST_MARGIN = 240,
+	LIMIT_LEAST = 300, /* seconds of an attempt in a guest that others are to share */
 	END_SECONDS = 400,
 	MAX_WORDS = 48,
 	LOG_MAX = 32 << 20,
@@ -185,16 +187,23 @@ static void take_finding(
 		take_title(s, r, json_string_value(one), at);
 }
 
+static void take_findings(const struct subject *s, const json_t *summary, struct attempt_result *r)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(summary, "findings"), i, one)
+		take_finding(s, r, one, r->seconds);
+}
+
 static void take_summary(const struct subject *s, const char *dir, struct attempt_result *r)
 {
 	char path[640];
-	json_t *doc, *one;
-	size_t i;
+	json_t *doc;
 
 	snprintf(path, sizeof(path), "%s/summary.json", dir);
 	doc = json_load_file(path, 0, NULL);
-	json_array_foreach(json_object_get(doc, "findings"), i, one)
-		take_finding(s, r, one, r->seconds);
+	take_findings(s, doc, r);
 	json_decref(doc);
 }
 
@@ -293,6 +302,22 @@ static void say_replay(struct words *w, const struct attempt_options *o, const c
 	say_option(w, "--allow", o->allow);
 }
 
+/* The words that begin a guest's command line. */
+static void say_guest(struct words *w, const struct attempt_options *o, const struct paths *p,
+	const char *self, const char *script, const char *limit)
+{
+	say(w, script);
+	say_option(w, "--kernel", o->vm);
+	say_option(w, "--modules", o->modules);
+	say_option(w, "--nodes", o->nodes);
+	say_option(w, "--cpus", o->cpus);
+	say_option(w, "--memory", o->memory);
+	say_option(w, "--append", o->append);
+	say_option(w, "--binary", self);
+	say_option(w, "--limit", limit);
+	say_option(w, "--output", p->out);
+}
+
 /* The command line; strings that it needs are put into the buffers. */
 static int compose(struct words *w, const struct attempt_options *o, const struct paths *p,
 	const char *self, const char *script, double seconds, char text[2][32], char file[640])
@@ -312,16 +337,7 @@ static int compose(struct words *w, const struct attempt_options *o, const struc
 		return -ENOENT;
 	snprintf(text[1], sizeof(text[1]), "%.0f", seconds + GUEST_MARGIN);
 	snprintf(file, 640, "%s:/program.txt", p->program);
-	say(w, script);
-	say_option(w, "--kernel", o->vm);
-	say_option(w, "--modules", o->modules);
-	say_option(w, "--nodes", o->nodes);
-	say_option(w, "--cpus", o->cpus);
-	say_option(w, "--memory", o->memory);
-	say_option(w, "--append", o->append);
-	say_option(w, "--binary", self);
-	say_option(w, "--limit", text[1]);
-	say_option(w, "--output", p->out);
+	say_guest(w, o, p, self, script, text[1]);
 	say_option(w, "--file", file);
 	say(w, "--");
 	say_replay(w, o, text[0]);
@@ -329,6 +345,19 @@ static int compose(struct words *w, const struct attempt_options *o, const struc
 	say_option(w, "--state", "/out/state");
 	say(w, "/program.txt");
 	return 0;
+}
+
+/* What the exit code says besides the findings. */
+static void settle(int code, const char *log, struct attempt_result *r)
+{
+	if (stopped && r->outcome != ATTEMPT_BACK)
+		r->outcome = ATTEMPT_STOPPED;
+	else if (r->outcome == ATTEMPT_CLEAN && code == EXIT_NOTHING)
+		r->outcome = ATTEMPT_NOTHING;
+	else if (r->outcome == ATTEMPT_CLEAN && code != EXIT_CLEAN)
+		r->outcome = ATTEMPT_ERROR;
+	if (r->outcome == ATTEMPT_NOTHING || r->outcome == ATTEMPT_ERROR)
+		take_reason(log, r);
 }
 
 static void judge(const struct attempt_options *o, const struct subject *s, const struct paths *p,
@@ -347,14 +376,7 @@ static void judge(const struct attempt_options *o, const struct subject *s, cons
 		take_console(s, p->console, ran, r);
 		take_lost(s, p->out, ran, r);
 	}
-	if (stopped && r->outcome != ATTEMPT_BACK)
-		r->outcome = ATTEMPT_STOPPED;
-	else if (r->outcome == ATTEMPT_CLEAN && code == EXIT_NOTHING)
-		r->outcome = ATTEMPT_NOTHING;
-	else if (r->outcome == ATTEMPT_CLEAN && code != EXIT_CLEAN)
-		r->outcome = ATTEMPT_ERROR;
-	if (r->outcome == ATTEMPT_NOTHING || r->outcome == ATTEMPT_ERROR)
-		take_reason(p->log, r);
+	settle(code, p->log, r);
 }
 
 static void fail(struct attempt_result *r, const char *what, int error)
@@ -397,6 +419,144 @@ static void run_once(const struct attempt_options *o, const struct subject *s, c
 	r->dir[0] = '\0';
 }
 
+/* ---- in a guest that stays ---- */
+
+static void paths_below(struct paths *p, const char *dir, unsigned int run)
+{
+	snprintf(p->dir, sizeof(p->dir), "%s", dir);
+	snprintf(p->log, sizeof(p->log), "%s/log", p->dir);
+	snprintf(p->out, sizeof(p->out), "%s/out", p->dir);
+	snprintf(p->run, sizeof(p->run), "%s/run-%u", p->out, run);
+	snprintf(p->console, sizeof(p->console), "%s/console.log", p->out);
+}
+
+static int end_guest(struct attempt_guest *g)
+{
+	int status = g->session ? session_close(g->session) : 0;
+
+	g->session = NULL;
+	return status;
+}
+
+void attempt_end_guest(struct attempt_guest *g)
+{
+	if (!g->session)
+		return;
+	end_guest(g);
+	tree_remove(g->dir);
+}
+
+static int boot_guest(const struct attempt_options *o, double seconds)
+{
+	_cleanup_free_ char *self = place_self(), *script = place_script("vm"),
+			    *command = session_command(o->allow);
+	struct attempt_guest *g = o->guest;
+	struct words w = {0};
+	struct paths p;
+	char limit[32];
+	int r = !command ? -ENOMEM : !self || !script ? -ENOENT : make_paths(o, &p);
+
+	if (r < 0)
+		return r;
+	seconds = seconds < LIMIT_LEAST ? LIMIT_LEAST : seconds;
+	g->seconds = seconds;
+	snprintf(g->dir, sizeof(g->dir), "%s", p.dir);
+	snprintf(limit, sizeof(limit), "%.0f", seconds + GUEST_MARGIN);
+	say_guest(&w, o, &p, self, script, limit);
+	say(&w, "--stdin");
+	say_option(&w, "--shell", command);
+	return session_open((char *const *)w.word, p.log, &g->session);
+}
+
+/* Findings that only the kernel can have brought about may have left it broken. */
+static bool kernel_is_whole(const json_t *summary)
+{
+	static const char *const harmless[] = {"content", "fault", "bits", "errno", "mmu",
+		"reports", "locks", "placement", "accounting"};
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(summary, "findings"), i, one)
+	{
+		const char *oracle = json_string_value(json_object_get(one, "oracle"));
+		bool is = false;
+
+		for (size_t k = 0; oracle && k < ARRAY_SIZE(harmless); k++)
+			is |= strcmp(harmless[k], oracle) == 0;
+		if (!is)
+			return false;
+	}
+	return summary != NULL;
+}
+
+static void judge_answer(struct attempt_guest *g, const struct subject *s, int code,
+	const char *text, double seconds, struct attempt_result *r)
+{
+	json_t *summary = json_loads(text, 0, NULL);
+	bool whole = kernel_is_whole(summary);
+	struct paths p;
+
+	paths_below(&p, g->dir, 0);
+	*r = (struct attempt_result){.outcome = ATTEMPT_CLEAN,
+		.seconds = seconds,
+		.lost = code == EXIT_LOST,
+		.short_of = code == EXIT_RESOURCES};
+	take_findings(s, summary, r);
+	json_decref(summary);
+	settle(code, p.log, r);
+	if (r->outcome == ATTEMPT_ERROR) {
+		end_guest(g);
+		snprintf(r->dir, sizeof(r->dir), "%s", g->dir);
+	} else if (!whole || r->lost || r->outcome > ATTEMPT_ERROR) {
+		attempt_end_guest(g);
+	}
+}
+
+/* The guest is gone, with its kernel or because it was told to stop. */
+static void judge_end(const struct attempt_options *o, const struct subject *s, double wall_s,
+	double seconds, struct attempt_result *r)
+{
+	unsigned int run = session_runs(o->guest->session);
+	int status = end_guest(o->guest);
+	struct paths p;
+
+	paths_below(&p, o->guest->dir, run);
+	if (run > 1)
+		wall_s += boot_seconds(p.log); /* not within it: it was up */
+	judge(o, s, &p, status, wall_s, seconds, r);
+	if (r->outcome == ATTEMPT_ERROR)
+		return;
+	tree_remove(p.dir);
+	r->dir[0] = '\0';
+}
+
+static void run_in_guest(const struct attempt_options *o, const struct subject *s, const char *text,
+	double seconds, struct attempt_result *r)
+{
+	struct attempt_guest *g = o->guest;
+	_cleanup_free_ char *summary = NULL;
+	double began;
+	int code, e = 0;
+
+	if (seconds > g->seconds)
+		attempt_end_guest(g);
+	if (!g->session)
+		e = boot_guest(o, seconds);
+	if (e < 0) {
+		fail(r, o->dir, -e);
+		return;
+	}
+	began = run_now_s();
+	e = session_run(g->session, text, seconds, &code, &summary);
+	stopped |= e == -EINTR;
+	if (e == 0)
+		judge_answer(g, s, code, summary, seconds, r);
+	else
+		judge_end(o, s, run_now_s() - began, seconds, r);
+}
+
+/* ---- an attempt ---- */
+
 /* False: told to stop. */
 static bool wait_a_second(void)
 {
@@ -413,6 +573,9 @@ static bool wait_a_second(void)
 void attempt_run(const struct attempt_options *o, const struct subject *s, const char *text,
 	double seconds, struct attempt_result *ret)
 {
+	void (*one)(const struct attempt_options *o, const struct subject *s, const char *text,
+		double seconds, struct attempt_result *r) =
+		o->vm && o->guest ? run_in_guest : run_once;
 	double used = 0;
 	unsigned int runs = 0, tries = 0;
 
@@ -422,10 +585,10 @@ void attempt_run(const struct attempt_options *o, const struct subject *s, const
 	}
 	/* Something else ends a run as well: what is left of the time goes to the next. */
 	do {
-		run_once(o, s, text, seconds - used, ret);
+		one(o, s, text, seconds - used, ret);
 		/* A run that was killed with the one before us needs a moment to put back what it had. */
 		while (ret->short_of && tries++ < MAX_TRIES && wait_a_second())
-			run_once(o, s, text, seconds - used, ret);
+			one(o, s, text, seconds - used, ret);
 		used += ret->seconds > 0.05 ? ret->seconds : 0.05;
 	} while (ret->outcome == ATTEMPT_OTHER && used < seconds * 0.95 && ++runs < MAX_RUNS);
 	if (ret->outcome == ATTEMPT_BACK || ret->outcome == ATTEMPT_CLEAN ||

@@ -8,12 +8,20 @@
 
 #include "subject.h"
 
+/* A guest that attempts share, for as long as what they find leaves its kernel whole. Starts as zeroes. */
+struct attempt_guest {
+	struct session *session; /* NULL: it has to be booted */
+	char dir[512];
+	double seconds; /* the longest attempt that its limit allows */
+};
+
 struct attempt_options {
 	const char *dir; /* each attempt has its files in a directory below it */
 	bool keep; /* those that found something stay */
 	const char *state, *store, *tmp, *allow; /* handed on; NULL: not given */
 	/* Of `sunder vm`, handed on; vm: its --kernel, NULL: no guest */
 	const char *vm, *modules, *nodes, *cpus, *memory, *append;
+	struct attempt_guest *guest; /* NULL: with vm, each has a guest of its own */
 };
 
 enum attempt_outcome {
@@ -40,6 +48,9 @@ bool attempt_take_option(struct attempt_options *o, const char *name, const char
 
 /* INT and TERM from now on end the attempt that runs, and are told as ATTEMPT_STOPPED. Call it once, before the first attempt. */
 void attempt_catch_signals(void);
+
+/* The next attempt has a fresh guest. */
+void attempt_end_guest(struct attempt_guest *g);
 
 /* text: the program with what is around it. */
 void attempt_run(const struct attempt_options *o, const struct subject *s, const char *text,

@@ -84,6 +84,8 @@ struct reducing {
 	double seconds; /* spent so far */
 	double began_s;
 	bool lost;
+	struct attempt_guest guest;
+	enum reduce_phase last; /* phase of the last attempt */
 };
 
 /* ---- what is kept ---- */
@@ -294,6 +296,10 @@ static int attempt(void *arg, const struct program *p, double seconds, struct re
 
 	if (!text)
 		return -ENOMEM;
+	if (x->r.phase == REDUCE_VERIFY && x->last != REDUCE_VERIFY)
+		attempt_end_guest(
+			&x->guest); /* nothing of what was tried before is in a fresh one */
+	x->last = x->r.phase;
 	attempt_run(&x->attempt, &x->s, text, seconds, &r);
 	e = outcome_error(x, &r);
 	if (e < 0)
@@ -307,27 +313,41 @@ static int attempt(void *arg, const struct program *p, double seconds, struct re
 
 /* ---- before and after ---- */
 
-/* Of several programs the first that it comes back with; its hit counts as one of the measured. */
+/* 1: it comes back with this one within the time, which counts as one of the measured hits; 0; -errno. */
+static int comes_back(struct reducing *x, const struct subject_program *p, double seconds)
+{
+	struct reduce_try t;
+	int e;
+
+	x->r.original = *p->program;
+	x->around = p->around;
+	e = attempt(x, &x->r.original, seconds, &t);
+	if (e < 0 || !t.hit)
+		return e;
+	printf("it is %s\n", p->name);
+	fflush(stdout);
+	x->r.tries = x->r.hits = 1;
+	x->r.sum_s = t.seconds;
+	return 1;
+}
+
+/* Of several programs the first that it comes back with. All are tried for a short time before any is for a long one. */
 static int choose(struct reducing *x)
 {
-	for (unsigned int i = 0; i < x->s.nprograms; i++) {
-		struct reduce_try t;
-		int e;
+	double most = (double)x->ns / 1e9;
 
-		x->r.original = *x->s.program[i].program;
-		x->around = x->s.program[i].around;
-		if (x->s.nprograms == 1)
-			return 0;
-		e = attempt(x, &x->r.original, (double)x->ns / 1e9, &t);
-		if (e < 0)
-			return e;
-		if (!t.hit)
-			continue;
-		printf("it is %s\n", x->s.program[i].name);
-		x->r.tries = x->r.hits = 1;
-		x->r.sum_s = t.seconds;
+	if (x->s.nprograms == 1) {
+		x->r.original = *x->s.program[0].program;
+		x->around = x->s.program[0].around;
 		return 0;
 	}
+	for (double part = 27; part >= 1; part /= 3)
+		for (unsigned int i = 0; i < x->s.nprograms; i++) {
+			int e = comes_back(x, &x->s.program[i], most / part);
+
+			if (e)
+				return e < 0 ? e : 0;
+		}
 	return -ENOENT;
 }
 
@@ -385,7 +405,7 @@ static int reduce(struct reducing *x)
 {
 	const struct reduce_hooks hooks = {.attempt = attempt, .step = tell_step, .arg = x};
 	struct reduce_options o = {.seconds = (double)x->ns / 1e9,
-		.least_s = x->attempt.vm ? 2 : 0.5,
+		.least_s = x->attempt.vm ? 1 : 0.5,
 		.attempts = (unsigned int)x->attempts,
 		.pmd_size = 2 << 20,
 		.pmd_pages = 512};
@@ -407,7 +427,9 @@ static int reduce(struct reducing *x)
 		printf("going on after %u steps and %.1f minutes\n", x->r.steps, x->seconds / 60);
 	else
 		e = choose(x);
-	return conclude(x, e < 0 ? e : reduce_run(&x->r, &o, &hooks));
+	e = e < 0 ? e : reduce_run(&x->r, &o, &hooks);
+	attempt_end_guest(&x->guest);
+	return conclude(x, e);
 }
 
 /* ---- the verb ---- */
@@ -483,6 +505,7 @@ static int name_dirs(struct reducing *x)
 	snprintf(x->tries, sizeof(x->tries), "%s/attempts", x->dir);
 	snprintf(x->found, sizeof(x->found), "%s/findings", x->dir);
 	x->attempt.dir = x->tries;
+	x->attempt.guest = &x->guest;
 	x->attempt.store = x->found; /* what is found on the way, apart from the machine's */
 	return 0;
 }
