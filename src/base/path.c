@@ -153,15 +153,10 @@ static void sync_parent(const char *path)
 		fsync(fd);
 }
 
-int path_publish(const char *path, const char *data, size_t len)
+static int write_synced(const char *path, const char *data, size_t len)
 {
-	_cleanup_close_ int fd = -1;
-	char tmp[PATH_MAX];
-	int n = snprintf(tmp, sizeof(tmp), "%s.tmp", path);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
-	if (n < 0 || (size_t)n >= sizeof(tmp))
-		return -ENAMETOOLONG;
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
 	while (len > 0) {
@@ -174,8 +169,22 @@ int path_publish(const char *path, const char *data, size_t len)
 		data += w;
 		len -= (size_t)w;
 	}
-	if (fsync(fd) < 0 || rename(tmp, path) < 0)
-		return -errno;
-	sync_parent(path);
-	return 0;
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+int path_publish(const char *path, const char *data, size_t len)
+{
+	char tmp[PATH_MAX];
+	int n = snprintf(tmp, sizeof(tmp), "%s.tmp", path), r;
+
+	if (n < 0 || (size_t)n >= sizeof(tmp))
+		return -ENAMETOOLONG;
+	r = write_synced(tmp, data, len);
+	if (r == 0 && rename(tmp, path) < 0)
+		r = -errno;
+	if (r < 0)
+		unlink(tmp); /* a disk that is full needs the room, and nobody the half */
+	else
+		sync_parent(path);
+	return r;
 }

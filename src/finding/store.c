@@ -309,8 +309,11 @@ static int publish(struct store *s, const char *dir, const char *name, const cha
 	return path_publish(path, text, strlen(text));
 }
 
-/* A sight's files: the group's newest program and evidence by plain names, each run's record by the run's. */
-static int write_files(struct store *s, const char *dir, const struct store_sight *x)
+/*
+ * A sight's files: the group's newest program and evidence by plain names, each run's record by the run's. seen: the run has seen it
+ * before, so that its count alone is news.
+ */
+static int write_files(struct store *s, const char *dir, const struct store_sight *x, bool seen)
 {
 	_cleanup_free_ char *path = NULL, *json = record_text(x);
 	char name[64];
@@ -319,11 +322,11 @@ static int write_files(struct store *s, const char *dir, const struct store_sigh
 	if (!json || asprintf(&path, "%s/%s", s->dir, dir) < 0)
 		return -ENOMEM;
 	r = path_make_dirs(path);
-	if (r == 0)
+	if (r == 0 && !seen)
 		r = publish(s, dir, "title", x->title);
-	if (r == 0 && x->evidence)
+	if (r == 0 && !seen && x->evidence)
 		r = publish(s, dir, "evidence.txt", x->evidence);
-	if (r == 0 && x->program && *x->program)
+	if (r == 0 && !seen && x->program && *x->program)
 		r = publish(s, dir, "program.txt", x->program);
 	snprintf(name, sizeof(name), "run-%016" PRIx64 ".json",
 		(uint64_t)XXH64(x->run, strlen(x->run), 0));
@@ -498,7 +501,8 @@ static int has_sight(struct store *s, int64_t id, const char *run, bool *ret)
 	return errno_of(r);
 }
 
-static int file_sight(struct store *s, const struct store_sight *x, char *dir, size_t size)
+static int file_sight(
+	struct store *s, const struct store_sight *x, char *dir, size_t size, bool *ret_seen)
 {
 	int64_t id = 0;
 	bool seen = false;
@@ -519,16 +523,18 @@ static int file_sight(struct store *s, const struct store_sight *x, char *dir, s
 		run_sql(s, "ROLLBACK");
 		return r;
 	}
+	*ret_seen = seen;
 	return run_sql(s, "COMMIT");
 }
 
 int store_add(struct store *s, const struct store_sight *x)
 {
 	char dir[128];
-	int r = file_sight(s, x, dir, sizeof(dir));
+	bool seen;
+	int r = file_sight(s, x, dir, sizeof(dir), &seen);
 
 	if (r == 0) {
-		int e = write_files(s, dir, x);
+		int e = write_files(s, dir, x, seen);
 
 		if (e < 0)
 			log_warn("%s/%s: %s; the finding is in findings.db", s->dir, dir,

@@ -13,7 +13,7 @@
 #include "base/path.h"
 #include "finding/store.h"
 
-enum { LATER_S = 60, PROGRAM_TEXT_MAX = 1 << 20 };
+enum { PROGRAM_TEXT_MAX = 1 << 20 };
 
 void filing_dir(const char *store, const char *state, char *buf, size_t size)
 {
