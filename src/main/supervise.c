@@ -33,6 +33,7 @@ struct watch {
 	int signals, timer;
 	unsigned int quiet; /* ticks since the kernel log last said something */
 	unsigned int stopping; /* ticks since the crews were asked to stop; 0: not asked */
+	bool died; /* the kernel has oopsed */
 	unsigned int kill_wait[PLAN_MAX_CREWS]; /* ticks since a crew was killed */
 	uint64_t log_records;
 	double next_status_s, next_file_s, deadline_s;
@@ -332,6 +333,13 @@ static bool kernel_died(const struct run *r)
 	return taint_read(&taint) == 0 && (taint & ~r->result.taint_before & 1 << 7);
 }
 
+/* Ticks that the crews have to end. A lane that died in the kernel never comes to the end of its round. */
+static unsigned int stop_patience(const struct watch *w)
+{
+	return w->r->result.interrupted || w->died || w->r->o->until_finding ? INTERRUPT_TICKS
+									     : STOP_TICKS;
+}
+
 static void tell_hardware(struct run *r)
 {
 	struct kmsg_counts counts = kmsg_counts(r->kmsg);
@@ -387,10 +395,10 @@ static void tick(struct watch *w)
 		check_progress(w, i);
 		restart(w, i);
 	}
-	if (now >= w->deadline_s || (!w->stopping && kernel_died(r)) ||
-		(r->o->until_finding && r->result.ngroups))
+	w->died = w->died || kernel_died(r);
+	if (now >= w->deadline_s || w->died || (r->o->until_finding && r->result.ngroups))
 		start_stop(w);
-	if (w->stopping && ++w->stopping > (r->result.interrupted ? INTERRUPT_TICKS : STOP_TICKS))
+	if (w->stopping && ++w->stopping > stop_patience(w))
 		for (unsigned int i = 0; i < r->result.ncrews; i++)
 			if (crew_running(r, i))
 				kill_crew(w, i);
