@@ -226,6 +226,18 @@ static const struct writing writings[] = {
 	{"cpu_offline", NULL,
 		{"off_and_on(\"/sys/devices/system/cpu/cpu[1-9]*/online\", {cpu}, \"0\", \"1\")"}},
 	{"map_count_squeeze", NULL, {"squeeze_maps(\"{maps}\", {ns})"}},
+	/* second MMUs */
+	{"dmirror_read", NULL, {"device_reads($range)"}},
+	{"dmirror_check", NULL, {"device_reads($range)"}},
+	{"dmirror_write", NULL, {"device_zeroes($range)"}},
+	{"dmirror_snapshot", NULL, {"device($range, DEVICE_SNAPSHOT)"}},
+	{"dmirror_migrate_to_dev", NULL, {"device_takes($range)"}},
+	{"dmirror_migrate_to_sys", NULL, {"device($range, DEVICE_GIVE)"}},
+	{"dmirror_exclusive", NULL, {"device($range, DEVICE_EXCLUSIVE)"}},
+	{"kvm_read", NULL, {"guest_reads($range)"}},
+	{"kvm_check", NULL, {"guest_reads($range)"}},
+	{"kvm_write", NULL, {"guest_writes($range)"}},
+	{"kvm_run", NULL, {"guest_counts($range, {turns})"}},
 };
 
 static int arg_index(const struct op *op, const char *name, size_t len)
