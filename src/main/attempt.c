@@ -24,6 +24,7 @@
 /* Seconds that a guest and a run take beyond the program's own; how long a child that does not end is waited for. */
 enum {
 	GUEST_MARGIN = 240,
+	OOPS_MARGIN = 40,
 	LIMIT_LEAST = 300, /* seconds of an attempt in a guest that others are to share */
 	END_SECONDS = 400,
 	MAX_WORDS = 48,
@@ -306,6 +307,9 @@ static void say_replay(struct words *w, const struct attempt_options *o, const c
 static void say_guest(struct words *w, const struct attempt_options *o, const struct paths *p,
 	const char *self, const char *script, const char *limit)
 {
+	static char oops_limit[16];
+
+	snprintf(oops_limit, sizeof(oops_limit), "%d", OOPS_MARGIN);
 	say(w, script);
 	say_option(w, "--kernel", o->vm);
 	say_option(w, "--modules", o->modules);
@@ -315,6 +319,7 @@ static void say_guest(struct words *w, const struct attempt_options *o, const st
 	say_option(w, "--append", o->append);
 	say_option(w, "--binary", self);
 	say_option(w, "--limit", limit);
+	say_option(w, "--oops-limit", oops_limit);
 	say_option(w, "--output", p->out);
 }
 
@@ -512,6 +517,23 @@ static void judge_answer(struct attempt_guest *g, const struct subject *s, int c
 	}
 }
 
+/* It came back, and the kernel did not survive it: nothing more is to be had. */
+static void judge_oops(struct attempt_guest *g, const struct subject *s, double wall_s,
+	double seconds, struct attempt_result *r)
+{
+	char log[640];
+
+	snprintf(log, sizeof(log), "%s/log", g->dir);
+	wall_s -= session_runs(g->session) == 1 ? boot_seconds(log) : 0;
+	*r = (struct attempt_result){.outcome = ATTEMPT_BACK,
+		.lost = true,
+		.seconds = wall_s < 0	      ? 0
+			   : wall_s > seconds ? seconds
+					      : wall_s};
+	snprintf(r->title, sizeof(r->title), "%s", s->title ? s->title : "kernel oops");
+	attempt_end_guest(g);
+}
+
 /* The guest is gone, with its kernel or because it was told to stop. */
 static void judge_end(const struct attempt_options *o, const struct subject *s, double wall_s,
 	double seconds, struct attempt_result *r)
@@ -528,6 +550,11 @@ static void judge_end(const struct attempt_options *o, const struct subject *s, 
 		return;
 	tree_remove(p.dir);
 	r->dir[0] = '\0';
+}
+
+static bool is_wanted(const void *arg, const char *title)
+{
+	return subject_is(arg, title);
 }
 
 static void run_in_guest(const struct attempt_options *o, const struct subject *s, const char *text,
@@ -547,10 +574,12 @@ static void run_in_guest(const struct attempt_options *o, const struct subject *
 		return;
 	}
 	began = run_now_s();
-	e = session_run(g->session, text, seconds, &code, &summary);
+	e = session_run(g->session, text, seconds, is_wanted, s, &code, &summary);
 	stopped |= e == -EINTR;
 	if (e == 0)
 		judge_answer(g, s, code, summary, seconds, r);
+	else if (e == -ECANCELED)
+		judge_oops(g, s, run_now_s() - began, seconds, r);
 	else
 		judge_end(o, s, run_now_s() - began, seconds, r);
 }

@@ -198,9 +198,31 @@ static int next_line(struct session *s, char **ret)
 	return 0;
 }
 
-static int find_code(struct session *s, int *ret_code)
+/* What is looked for: a finding's title is told as "sunder: FINDING TITLE -> DIR". */
+struct wanted {
+	bool (*is)(const void *arg, const char *title);
+	const void *arg;
+	bool oops, seen;
+};
+
+static void look_at(struct wanted *w, char *line)
 {
-	for (;;) {
+	static const char word[] = "sunder: FINDING ";
+	char *title = strstr(line, word), *end;
+
+	w->oops |= strstr(line, "Oops: ") || strstr(line, "kernel BUG at ");
+	if (!title)
+		return;
+	title += strlen(word);
+	end = strstr(title, " -> ");
+	if (end)
+		*end = '\0';
+	w->seen |= w->is(w->arg, title);
+}
+
+static int find_code(struct session *s, struct wanted *w, int *ret_code)
+{
+	while (!w->oops || !w->seen) {
 		_cleanup_free_ char *line = NULL;
 		int r = next_line(s, &line);
 
@@ -208,7 +230,9 @@ static int find_code(struct session *s, int *ret_code)
 			return r;
 		if (sscanf(line, "@@ %d", ret_code) == 1)
 			return 0;
+		look_at(w, line);
 	}
+	return -ECANCELED;
 }
 
 static int find_summary(struct session *s, char **ret)
@@ -251,9 +275,11 @@ static int tell(struct session *s, const char *text, size_t len)
 	return 0;
 }
 
-int session_run(
-	struct session *s, const char *program, double seconds, int *ret_code, char **ret_summary)
+int session_run(struct session *s, const char *program, double seconds,
+	bool (*is)(const void *arg, const char *title), const void *arg, int *ret_code,
+	char **ret_summary)
 {
+	struct wanted w = {.is = is, .arg = arg};
 	_cleanup_free_ char *text = NULL;
 	int len = asprintf(
 		&text, "%.0fms\n%s\n@@\n", seconds * 1000 < 1 ? 1 : seconds * 1000, program);
@@ -261,7 +287,7 @@ int session_run(
 
 	s->runs++;
 	if (r == 0)
-		r = find_code(s, ret_code);
+		r = find_code(s, &w, ret_code);
 	return r < 0 ? r : find_summary(s, ret_summary);
 }
 
