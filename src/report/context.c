@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the machine was like when something was found: for whoever was not there. */
 #include <errno.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/klog.h>
+#include <sys/utsname.h>
+#include <zlib.h>
 
 #include "base/cleanup.h"
 #include "base/path.h"
@@ -47,22 +50,80 @@ static void print_nodes(const struct machine *m, FILE *out)
 		}
 }
 
-static void print_knobs(FILE *out)
+static void print_values(const char *const *globs, FILE *out)
 {
-	static const char *const paths[] = {"/sys/kernel/mm/transparent_hugepage/enabled",
-		"/sys/kernel/mm/transparent_hugepage/defrag",
-		"/sys/kernel/mm/transparent_hugepage/shmem_enabled",
-		"/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs",
-		"/sys/kernel/mm/transparent_hugepage/khugepaged/pages_to_scan",
-		"/sys/kernel/mm/ksm/run", "/proc/sys/kernel/numa_balancing",
-		"/proc/sys/vm/overcommit_memory", "/proc/sys/vm/zone_reclaim_mode"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+	for (; *globs; globs++) {
 		char value[256];
+		glob_t g;
 
-		if (path_read(paths[i], value, sizeof(value)) >= 0)
-			fprintf(out, "%s: %s\n", paths[i], value);
+		if (glob(*globs, 0, NULL, &g) != 0)
+			continue;
+		for (size_t k = 0; k < g.gl_pathc; k++)
+			if (path_read(g.gl_pathv[k], value, sizeof(value)) >= 0)
+				fprintf(out, "%s: %s\n", g.gl_pathv[k], value);
+		globfree(&g);
 	}
+}
+
+#define THP "/sys/kernel/mm/transparent_hugepage/"
+static const char *const knobs[] = {THP "[!k]*", THP "khugepaged/[!f]*", THP "hugepages-*/*enabled",
+	"/sys/kernel/mm/hugepages/hugepages-*/nr_hugepages",
+	"/sys/kernel/mm/hugepages/hugepages-*/nr_overcommit_hugepages", "/sys/kernel/mm/ksm/run",
+	"/proc/sys/kernel/numa_balancing", "/proc/sys/vm/overcommit_memory",
+	"/proc/sys/vm/zone_reclaim_mode", "/proc/sys/vm/swappiness", NULL};
+static const char *const state[] = {THP "khugepaged/f*", THP "hugepages-*/stats/*",
+	"/sys/kernel/mm/hugepages/hugepages-*/[frs]*",
+	"/sys/devices/system/node/node*/hugepages/hugepages-*/*", NULL};
+
+/* ---- the kernel's configuration ---- */
+
+/* What of it bears on memory, and on what the kernel checks. */
+static bool config_matters(const char *line)
+{
+	static const char *const words[] = {"HUGE", "NUMA", "MIGRAT", "COMPACTION", "MEMORY",
+		"MEMCG", "SWAP", "SHMEM", "TMPFS", "USERFAULT", "HMM", "DEVICE_PRIVATE", "KSM",
+		"PAGE_", "SLUB", "DEBUG_VM", "DEBUG_LIST", "KASAN", "KMSAN", "KCSAN", "KFENCE",
+		"UBSAN", "LOCKDEP", "PROVE_", "PREEMPT", "DETECT_HUNG", "LOCKUP", "PSTORE",
+		"LRU_GEN", "PER_VMA", "MMU_NOTIFIER", "INIT_ON_", "RANDSTRUCT", "CC_VERSION"};
+
+	if (strncmp(line, "CONFIG_", 7) != 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strstr(line, words[i]))
+			return true;
+	return false;
+}
+
+static gzFile open_config(char *path, size_t size)
+{
+	static const char *const places[][2] = {{"/boot/config-", ""}, {"/lib/modules/", "/config"},
+		{"/lib/modules/", "/build/.config"}};
+	struct utsname u;
+	gzFile f;
+
+	snprintf(path, size, "/proc/config.gz");
+	f = gzopen(path, "rbe");
+	for (size_t i = 0; !f && uname(&u) == 0 && i < ARRAY_SIZE(places); i++) {
+		snprintf(path, size, "%s%s%s", places[i][0], u.release, places[i][1]);
+		f = gzopen(path, "rbe");
+	}
+	return f;
+}
+
+static void print_config(FILE *out)
+{
+	char path[256], line[512];
+	gzFile f = open_config(path, sizeof(path));
+
+	if (!f) {
+		fputs("== configuration\nneither /proc/config.gz nor /boot has it\n", out);
+		return;
+	}
+	fprintf(out, "== %s, what bears on memory and on checks\n", path);
+	while (gzgets(f, line, sizeof(line)))
+		if (config_matters(line))
+			print_clean(line, out);
+	gzclose(f);
 }
 
 /* The value of a vmstat line in an older copy of it; 0 if it has none. */
@@ -110,12 +171,16 @@ void report_context(
 	print_file("/proc/sys/kernel/tainted", out);
 	print_file("/proc/sys/kernel/random/boot_id", out);
 	print_file("/proc/uptime", out);
+	print_config(out);
 	fputs("== knobs\n", out);
-	print_knobs(out);
+	print_values(knobs, out);
+	fputs("== huge pages\n", out);
+	print_values(state, out);
 	print_deltas(vmstat_last, "a second ago", out);
 	print_deltas(vmstat_start, "the run's start", out);
 	print_file("/proc/meminfo", out);
 	print_file("/proc/buddyinfo", out);
+	print_file("/proc/swaps", out);
 	print_nodes(r->machine, out);
 }
 
