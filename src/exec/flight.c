@@ -23,7 +23,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-enum { BLOCK = 4096, RING_BLOCKS = 1024 };
+enum { BLOCK = 4096, RING_BLOCKS = 1024, MAX_CREWS = PLAN_MAX_CREWS * PLAN_MAX_TURNS };
 /* Rounds granted at once: at least the one after the next, at most what keeps a batch small. */
 enum { BATCH_MIN = 2, BATCH_MAX = 4096, BATCH_WITH_BYTES = 64 };
 
@@ -264,9 +264,32 @@ static void release(struct flight *f)
 	free(f);
 }
 
+/* Behind the ring each crew has a block: what is set up around its programs, and the sum of that. */
+static void put_around(const struct plan *p, char *block)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	uint64_t sum;
+
+	_Static_assert(FLIGHT_AROUND_MAX + sizeof(sum) == BLOCK, "a crew has one block");
+	if (!out)
+		return;
+	plan_print_around(p, out);
+	if (fclose(out) != 0)
+		return;
+	while (len >= FLIGHT_AROUND_MAX) /* whole lines */
+		for (len--; len && text[len - 1] != '\n'; len--)
+			;
+	memcpy(block, text, len);
+	sum = XXH64(block, FLIGHT_AROUND_MAX, 0);
+	memcpy(block + FLIGHT_AROUND_MAX, &sum, sizeof(sum));
+}
+
 static int make_file(struct flight *f, const struct flight_about *about)
 {
-	_cleanup_free_ char *zero = calloc(RING_BLOCKS + 1, BLOCK);
+	size_t blocks = 1 + RING_BLOCKS + f->ncrews;
+	_cleanup_free_ char *zero = calloc(blocks, BLOCK);
 	struct file_head *head = (struct file_head *)zero;
 
 	if (!zero)
@@ -281,8 +304,10 @@ static int make_file(struct flight *f, const struct flight_about *about)
 	head->ring_blocks = RING_BLOCKS;
 	head->about = *about;
 	head->sum = XXH64(head, offsetof(struct file_head, sum), 0);
+	for (unsigned int i = 0; f->crew && i < f->ncrews; i++)
+		put_around(f->crew[i]->plan, zero + (1 + RING_BLOCKS + (size_t)i) * BLOCK);
 	/* All of it once, so that later writes change no metadata. */
-	return write_all(f->fd, zero, (size_t)(RING_BLOCKS + 1) * BLOCK, 0);
+	return write_all(f->fd, zero, blocks * BLOCK, 0);
 }
 
 /* ---- a recording of whoever runs programs without asking for grants ---- */
@@ -498,7 +523,7 @@ static int read_file(const char *path, unsigned char **ret, size_t *ret_len)
 		return -EBADMSG;
 	if (flock(fd, LOCK_SH | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;
-	if (st.st_size < BLOCK || st.st_size > (off_t)(RING_BLOCKS + 1) * BLOCK)
+	if (st.st_size < BLOCK || st.st_size > (off_t)(1 + RING_BLOCKS + MAX_CREWS) * BLOCK)
 		return -EBADMSG;
 	data = malloc((size_t)st.st_size);
 	if (!data)
@@ -553,6 +578,19 @@ static void take_record(struct flight_log *l, const struct batch *r, const unsig
 	}
 }
 
+static void take_around(
+	const unsigned char *data, size_t len, unsigned int crew, struct flight_crew *ret)
+{
+	size_t at = (1 + RING_BLOCKS + (size_t)crew) * BLOCK;
+	uint64_t sum;
+
+	if (at + BLOCK > len)
+		return;
+	memcpy(&sum, data + at + FLIGHT_AROUND_MAX, sizeof(sum));
+	if (sum == XXH64(data + at, FLIGHT_AROUND_MAX, 0))
+		memcpy(ret->around, data + at, FLIGHT_AROUND_MAX - 1);
+}
+
 struct found {
 	struct batch head;
 	const unsigned char *rest;
@@ -603,7 +641,7 @@ int flight_read(const char *path, struct flight_log *ret)
 		return r;
 	memcpy(&head, data, sizeof(head));
 	if (memcmp(head.magic, file_magic, sizeof(file_magic)) != 0 || !head.ncrews ||
-		head.ncrews > PLAN_MAX_CREWS * PLAN_MAX_TURNS ||
+		head.ncrews > MAX_CREWS ||
 		head.sum != XXH64(&head, offsetof(struct file_head, sum), 0))
 		return -EBADMSG;
 	l.about = head.about;
@@ -615,7 +653,9 @@ int flight_read(const char *path, struct flight_log *ret)
 		free(l.crew);
 		return -ENOMEM;
 	}
-	for (size_t at = BLOCK; at + BLOCK <= len; at += BLOCK)
+	for (unsigned int i = 0; i < l.ncrews; i++)
+		take_around(data, len, i, &l.crew[i]);
+	for (size_t at = BLOCK; at + BLOCK <= len && at < (1 + RING_BLOCKS) * BLOCK; at += BLOCK)
 		n += record_at(data, len, at, l.ncrews, &found[n]);
 	qsort(found, n, sizeof(*found), by_seq);
 	for (size_t i = 0; i < n; i++)

@@ -292,7 +292,8 @@ static char *describe(const struct flight_log *l, const struct remains *m)
 	return fclose(f) == 0 ? text : NULL;
 }
 
-static char *program_text(const struct flight_round *r, unsigned int crew, uint64_t seed)
+static char *program_text(
+	const struct flight_log *l, const struct flight_round *r, unsigned int crew)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -300,7 +301,8 @@ static char *program_text(const struct flight_round *r, unsigned int crew, uint6
 
 	if (!f)
 		return NULL;
-	fprintf(f, "# crew %u, round %" PRIu64 ", seed %" PRIu64 "\n", crew, r->round, seed);
+	fprintf(f, "# crew %u, round %" PRIu64 ", seed %" PRIu64 "\n%s", crew, r->round,
+		l->about.seed, l->crew[crew].around);
 	print_round(r, f);
 	return fclose(f) == 0 ? text : NULL;
 }
@@ -310,8 +312,7 @@ static int file_finding(const struct flight_log *l, const struct remains *m, con
 {
 	unsigned int crew = 0;
 	const struct flight_round *r = likely(l, m, &crew);
-	_cleanup_free_ char *evidence = describe(l, m),
-			    *program = program_text(r, crew, l->about.seed);
+	_cleanup_free_ char *evidence = describe(l, m), *program = program_text(l, r, crew);
 	time_t now = time(NULL);
 	struct store_sight x = {.title = m->title ? m->title : "kernel lost, and no log of it",
 		.alt = m->alt,

@@ -168,6 +168,8 @@ static void take_names(struct subject *s, json_t *j)
 	s->count = (uint64_t)json_integer_value(json_object_get(j, "count"));
 	s->title = strdup(title);
 	s->oracle = strdup(oracle ? oracle : "");
+	if (json_is_string(json_object_get(j, "evidence")))
+		s->evidence = strdup(json_string_value(json_object_get(j, "evidence")));
 	if (json_is_string(alt)) { /* as the store has it */
 		s->alt = strdup(json_string_value(alt));
 		return;
@@ -213,6 +215,45 @@ static void take_program_file(struct subject *s, const char *path)
 		add_program(s, path, text);
 }
 
+static bool has_program(const struct subject *s, const struct program *p)
+{
+	for (unsigned int i = 0; i < s->nprograms; i++)
+		if (program_equal(s->program[i].program, p))
+			return true;
+	return false;
+}
+
+/*
+ * A finding of a run that died with its kernel (recover.c) has the last rounds of all crews in its evidence, "# crew N, round N" before each:
+ * any of them may have been the one. All have what is around the likeliest, which comes first.
+ */
+static void take_last_rounds(struct subject *s)
+{
+	const char *p =
+		s->evidence ? strstr(s->evidence, "\nprograms of the last rounds:\n") : NULL;
+
+	p = p && s->nprograms ? strstr(p, "\n# crew ") : NULL;
+	while (p && s->nprograms < SUBJECT_MAX_PROGRAMS) {
+		const char *next = strstr(p + 1, "\n# crew ");
+		_cleanup_free_ char *text = next ? strndup(p + 1, (size_t)(next - p))
+						 : strdup(p + 1),
+				    *name = text ? strndup(text + 2, strcspn(text + 2, "\n"))
+						 : NULL;
+		struct subject_program *to = &s->program[s->nprograms];
+
+		p = next;
+		if (!name || subject_parse_program(name, text, to) < 0)
+			continue;
+		to->around = s->program[0].around;
+		if (has_program(s, to->program)) {
+			free(to->name);
+			free(to->program);
+			continue;
+		}
+		s->nprograms++;
+	}
+}
+
 static int take_dir(struct subject *s, const char *dir)
 {
 	s->is_finding = true;
@@ -220,6 +261,7 @@ static int take_dir(struct subject *s, const char *dir)
 	each_file(dir, "finding.json", take_json, s);
 	each_file(dir, "run-*.json", take_json, s);
 	each_file(dir, "program*.txt", take_program_file, s);
+	take_last_rounds(s);
 	if (s->nprograms)
 		return 0;
 	log_error("%s: a directory, but not one of a finding with its program", dir);
@@ -295,7 +337,9 @@ static int take_from_store(struct subject *s, const char *what, const char *dir)
 				     : "several findings have that in their title");
 	else if (r < 0)
 		log_error("%s: %s", dir, strerror(-r));
-	else if (!s->nprograms)
+	else if (s->nprograms)
+		take_last_rounds(s);
+	else
 		log_error("%.300s: neither the store nor the run's directory has a program of it",
 			what);
 	return r < 0 ? r : s->nprograms ? 0 : -ENOENT;

@@ -11,8 +11,8 @@
 #include "grant.h"
 #include "plan/plan.h"
 
-static const char job[] =
-	"[slot heap]\nbacking = anon\n[lane a]\ncount = 2\nops = touch mmap mprotect\ndepth = 3\n";
+static const char job[] = "[global]\nepoch = 5\n[slot heap]\nbacking = anon\n[lane a]\ncount = "
+			  "2\nops = touch mmap mprotect\ndepth = 3\n";
 static const struct flight_about about = {
 	.boot_id = "boot", .job = "a.job", .output = "/out", .seed = 7};
 
@@ -93,6 +93,7 @@ static void the_round_that_runs_is_on_disk(void **state)
 		assert_int_equal(flight_read(f->copy, &l), 0);
 		assert_string_equal(l.about.job, "a.job");
 		assert_int_equal(l.about.seed, 7);
+		assert_string_equal(l.crew[0].around, "# epoch 5\n");
 		assert_int_equal(l.ncrews, 1);
 		assert_true(l.crew[0].to > upto - 1);
 		for (unsigned int i = 0; i < l.crew[0].n; i++) {

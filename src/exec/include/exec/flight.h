@@ -66,7 +66,11 @@ struct flight_round {
 	unsigned char bytes[PROGRAM_MAX_BYTES];
 };
 
+enum { FLIGHT_AROUND_MAX = 4088 };
+
 struct flight_crew {
+	char around
+		[FLIGHT_AROUND_MAX]; /* what its job has set up, as plan_print_around() has it; "": not known */
 	uint64_t from, to; /* granted last: one of [from, to) was running, or the round before */
 	unsigned int n;
 	struct flight_round last[FLIGHT_LAST]; /* [n], the latest granted ones, in order */
