@@ -127,7 +127,8 @@ static long run_reclaim(struct op_env *e, const struct op_call *c)
 
 static const struct op_errno errnos_reclaim[] = {
 	{EAGAIN, WHEN_ALWAYS}, /* there was less to be had */
-	{EINTR, WHEN_GONE_PEER},
+	/* signal_pending() holds without a signal where io_uring has work for the thread (TIF_NOTIFY_SIGNAL). */
+	{EINTR, WHEN_ALWAYS},
 	{0, 0},
 };
 

@@ -14,7 +14,7 @@ static long run_swapoff(struct op_env *e, const struct op_call *c)
 static const struct op_errno errnos_swapoff[] = {
 	{EINVAL, WHEN_ALWAYS}, /* it is off */
 	{ENOMEM, WHEN_ALWAYS}, /* no room for what lies there */
-	{EINTR, WHEN_GONE_PEER},
+	{EINTR, WHEN_ALWAYS}, /* try_to_unuse(): signal_pending(), which work of io_uring is, too */
 	{EBUSY, WHEN_ALWAYS}, /* going off already (6.11) */
 	{0, 0},
 };
