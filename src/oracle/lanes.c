@@ -2,6 +2,7 @@
 /* What lanes report, and how executors die: the content, fault, errno and executor oracles. */
 #include "oracle/oracle.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -285,6 +286,34 @@ static void stuck_where(pid_t pid, int tid, char *buf, size_t size)
 		fclose(in);
 }
 
+static bool is_lane(const struct crew *c, int tid)
+{
+	for (unsigned int i = 0; i < c->ctl->nlanes; i++)
+		if (atomic_load(&c->ctl->lane[i].tid) == tid)
+			return true;
+	return false;
+}
+
+/* Workers of io_uring, handlers, guests: what a lane waits for may be one of them. */
+static void print_other_threads(const struct crew *c, pid_t pid, FILE *f)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *e;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir))) {
+		int tid = atoi(e->d_name);
+
+		if (tid <= 0 || is_lane(c, tid))
+			continue;
+		fprintf(f, "---- thread %d\n", tid);
+		print_proc_file(pid, tid, "comm", f);
+		print_proc_file(pid, tid, "stack", f);
+	}
+}
+
 static int stuck_finding(const struct crew *c, unsigned int l, uint64_t ns, struct finding *ret)
 {
 	const struct lane_ctl *lane = &c->ctl->lane[l];
@@ -316,6 +345,7 @@ static int stuck_finding(const struct crew *c, unsigned int l, uint64_t ns, stru
 		if (i == l)
 			print_proc_file(pid, tid, "status", text);
 	}
+	print_other_threads(c, crew_pid(c, c->ctl->lane_proc[l]), text);
 	print_in_flight(c, text);
 	if (fclose(text) != 0) {
 		free(f.text);
