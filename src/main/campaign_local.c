@@ -55,6 +55,9 @@ static void set_environment(const struct campaign *c, const struct texts *t)
 
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
 		setenv(always[i], "1", 1);
+	/* afl-fuzz ends over those that it would set otherwise; nothing here is built with sanitizers. */
+	unsetenv("ASAN_OPTIONS");
+	unsetenv("MSAN_OPTIONS");
 	setenv("AFL_SYNC_TIME", "1", 0); /* minutes */
 	setenv("AFL_FORKSRV_INIT_TMOUT", "120000", 0);
 	/* The harness repeats by itself what shows something new: three runs more are enough to calibrate. */
