@@ -64,7 +64,6 @@ static const struct writing writings[] = {
 	{"mremap_grow", NULL, {"grow($at, $rest * PAGE, $more * PAGE)"}},
 	{"mremap_shrink", NULL, {"shrink($at, $len, $keep * PAGE)"}},
 	{"mremap_move", NULL, {"move_away($range, {hold})"}},
-	{"mremap_away", NULL, {"drop_elsewhere($range)"}},
 	{"mremap_fixed", NULL, {"move_over($range, {populate=false|true})"}},
 	{"mremap_dontunmap", NULL, {"move_pages_only($range, {hold})"}},
 	{"mprotect", NULL,

@@ -146,46 +146,6 @@ const struct op op_mremap_move = {
 	.run = run_move,
 };
 
-/* ---- away for good ---- */
-
-static const struct arg_desc range_args[] = {ARGS_RANGE, {.kind = ARG_END}};
-
-/* What the range had is unmapped where nobody has looked: only the move can have told a second MMU, or a TLB, of the old place. */
-static long run_away(struct op_env *e, const struct op_call *c)
-{
-	struct op_span s = op_range(e, c);
-	uintptr_t spare = spare_addr(e, &s);
-	long r = do_mremap(s.addr, s.len, s.len, MREMAP_MAYMOVE | MREMAP_FIXED, spare);
-
-	munmap((void *)spare, s.len); /* also what was moved before it failed */
-	return r;
-}
-
-static unsigned int effects_away(
-	const struct op_env *e, const struct op_call *c, struct effect *eff)
-{
-	struct op_span s = op_range(e, c);
-
-	eff[0] = op_effect(&s, EFFECT_HOLE | EFFECT_HOLE_SURE | EFFECT_VMA_SPLIT |
-				       (is_private(&s) ? EFFECT_ZEROED : 0));
-	return 1;
-}
-
-const struct op op_mremap_away = {
-	.name = "mremap_away",
-	.help = "moves a range to the lane's spare room and unmaps it there",
-	.exercises = "move_page_tables move_huge_pmd move_normal_pmd move_ptes "
-		     "move_hugetlb_page_tables mmu_notifier_invalidate_range_start",
-	.weight = 3,
-	/* Not private hugetlb: moving a part of it leaks its reservation (docs/found.md). */
-	.backings = BACKINGS_ALL & ~BACKING_BIT(BACKING_HUGETLB_PRIVATE),
-	.args = range_args,
-	.errnos = move_errnos,
-	.run = run_away,
-	.effects = effects_away,
-	.undo = op_undo_by_mmap,
-};
-
 /* ---- fixed: a new mapping moved over the range ---- */
 
 static const struct arg_word populate_words[] = {{"no", 0}, {"yes", 1}, {NULL, 0}};

@@ -159,7 +159,6 @@
 	X(191, map_count_squeeze)      \
 	X(192, memlock_limit)          \
 	X(193, fail_nth)               \
-	X(194, mremap_away)            \
-	X(195, hugetlb_cgroup_stat)
+	X(194, hugetlb_cgroup_stat)
 
 #endif
