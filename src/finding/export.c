@@ -554,6 +554,25 @@ static unsigned int most_ops(const struct program *p)
 	return most;
 }
 
+/* Huge pages that pipes may keep when their slot has let go of them, and one a lane that is on its way elsewhere. */
+static unsigned int huge_pages_held(const struct program *p)
+{
+	unsigned int n = p->nlanes;
+
+	for (unsigned int l = 0; l < p->nlanes; l++) {
+		unsigned int most = 0;
+
+		for (unsigned int i = 0; i < p->lane[l].nops; i++) {
+			const struct op *op = op_get(p->lane[l].op[i].op);
+
+			if (export_template_of(op, &p->lane[l].op[i]) && op->holds > most)
+				most = op->holds;
+		}
+		n += most;
+	}
+	return n;
+}
+
 static void print_numbers(const struct exporting *x, const struct machine *m, FILE *out)
 {
 	unsigned int zones = 1;
@@ -570,6 +589,11 @@ static void print_numbers(const struct exporting *x, const struct machine *m, FI
 		most_ops(x->program), zones,
 		x->around && x->around->epoch_rounds ? x->around->epoch_rounds : EXPORT_EPOCH,
 		EXPORT_STALL_S);
+	if (parts_used(&x->parts, "pools"))
+		fprintf(out,
+			"#define HELD %uU /* huge pages that pipes may keep, or that are on their "
+			"way elsewhere */\n",
+			huge_pages_held(x->program));
 	if (parts_used(&x->parts, "resize_pool"))
 		fputs("#define EMPTY_POOL (-1000000L)\n", out);
 }
