@@ -88,12 +88,13 @@ static long run_remove(struct op_env *e, const struct op_call *c)
 	return result_of(madvise((void *)s.addr, s.len, MADV_GUARD_REMOVE));
 }
 
+/* Write protection by userfaultfd passes guards over (change_pte_range): where one was there is none now. */
 static unsigned int effects_remove(
 	const struct op_env *e, const struct op_call *c, struct effect *eff)
 {
 	struct op_span s = op_range(e, c);
 
-	eff[0] = op_effect(&s, EFFECT_UNGUARDED);
+	eff[0] = op_effect(&s, EFFECT_UNGUARDED | EFFECT_WP_LIFT);
 	return 1;
 }
 
