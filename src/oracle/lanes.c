@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What lanes report, and how executors die: the content, fault, errno and executor oracles. */
-#include "oracle/oracle.h"
+#include "lanes.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,7 +34,7 @@ static const enum oracle judge[EVIDENCE_KINDS] = {
 	[EVIDENCE_DIRTY] = ORACLE_MMU,
 };
 
-static const char *op_name(unsigned int number)
+const char *lanes_op_name(unsigned int number)
 {
 	const struct op *op = op_get(number);
 
@@ -46,9 +45,17 @@ static const char *op_name(unsigned int number)
 				       : "nothing";
 }
 
-static void print_in_flight(const struct crew *c, FILE *f)
+void lanes_print_round(const struct crew *c, uint64_t round, FILE *f)
 {
-	fprintf(f, "ops of the round so far (lane: op errno start+duration us):\n");
+	uint64_t now = atomic_load(&c->ctl->round);
+
+	if (now == round)
+		fprintf(f, "ops of the round so far (lane: op errno start+duration us):\n");
+	else
+		fprintf(f,
+			"round %llu was seen in round %llu, whose ops so far are (lane: op errno "
+			"start+duration us):\n",
+			(unsigned long long)round, (unsigned long long)now);
 	for (unsigned int l = 0; l < c->ctl->nlanes; l++) {
 		const struct lane_ctl *lane = &c->ctl->lane[l];
 		uint32_t n = atomic_load_explicit(&lane->nrecords, memory_order_acquire);
@@ -59,14 +66,15 @@ static void print_in_flight(const struct crew *c, FILE *f)
 		for (uint32_t i = n > 8 ? n - 8 : 0; i < n && i < PROGRAM_MAX_OPS; i++) {
 			const struct record *r = &lane->record[i];
 
-			fprintf(f, " %s(%s)@%lld+%llu", op_name(r->op),
+			fprintf(f, " %s(%s)@%lld+%llu", lanes_op_name(r->op),
 				r->err ? strerrorname_np(r->err) : "ok",
 				(long long)(clock_to_ns(r->start - base) / 1000),
 				(unsigned long long)(clock_to_ns(r->stop - r->start) / 1000));
 		}
 		if (start)
 			fprintf(f, " now %s for %llu us",
-				op_name(atomic_load_explicit(&lane->op, memory_order_relaxed)),
+				lanes_op_name(
+					atomic_load_explicit(&lane->op, memory_order_relaxed)),
 				(unsigned long long)(clock_to_ns(clock_ticks() - start) / 1000));
 		fputc('\n', f);
 	}
@@ -96,7 +104,7 @@ static void print_evidence(const struct crew *c, const struct evidence *e, FILE 
 	char value[128];
 
 	fprintf(f, "%s: lane %u, op %u of its round: %s", evidence_name(e->kind), e->lane,
-		e->op_index, op_name(e->op));
+		e->op_index, lanes_op_name(e->op));
 	if (e->kind != EVIDENCE_CRASH && s)
 		fprintf(f, ", slot %s (%s) view %u page %u", s->spec.name,
 			backing_name(s->spec.backing), e->view, e->cell_page);
@@ -167,10 +175,11 @@ static void title_of(const struct crew *c, const struct evidence *e, char *buf, 
 	switch (e->kind) {
 	case EVIDENCE_ERRNO:
 		snprintf(buf, size, "errno: %s in %s on %s", strerrorname_np(e->err),
-			op_name(e->op), backing);
+			lanes_op_name(e->op), backing);
 		break;
 	case EVIDENCE_CRASH:
-		snprintf(buf, size, "executor: SIG%s in %s", sigabbrev_np(e->err), op_name(e->op));
+		snprintf(buf, size, "executor: SIG%s in %s", sigabbrev_np(e->err),
+			lanes_op_name(e->op));
 		break;
 	case EVIDENCE_MMU:
 	case EVIDENCE_DIRTY:
@@ -208,7 +217,7 @@ int oracle_evidence(const struct crew *c, const struct evidence *e, struct findi
 		return -ENOMEM;
 	title_of(c, e, f.title, sizeof(f.title));
 	print_evidence(c, e, text);
-	print_in_flight(c, text);
+	lanes_print_round(c, e->round, text);
 	if (fclose(text) != 0) {
 		free(f.text);
 		return -ENOMEM;
@@ -235,140 +244,11 @@ int oracle_exit(const struct crew *c, unsigned int proc, int status, bool oom, s
 		sigabbrev_np(WTERMSIG(status)));
 	fprintf(text, "executor %u of crew %u died of signal %d (SIG%s)\n", proc, c->number,
 		WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
-	print_in_flight(c, text);
+	lanes_print_round(c, f.round, text);
 	if (fclose(text) != 0) {
 		free(f.text);
 		return -ENOMEM;
 	}
 	*ret = f;
 	return 1;
-}
-
-/* ---- progress ---- */
-
-static void print_proc_file(pid_t pid, int tid, const char *name, FILE *f)
-{
-	char path[96], buf[4096];
-	FILE *in;
-	size_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)pid, tid, name);
-	in = fopen(path, "re");
-	if (!in) {
-		fprintf(f, "%s: %s\n", path, strerror(errno));
-		return;
-	}
-	n = fread(buf, 1, sizeof(buf) - 1, in);
-	fclose(in);
-	buf[n] = '\0';
-	fprintf(f, "%s:\n%s%s", path, buf, n && buf[n - 1] == '\n' ? "" : "\n");
-}
-
-/* The innermost kernel function of a stuck thread that says where: for the title. */
-static void stuck_where(pid_t pid, int tid, char *buf, size_t size)
-{
-	char path[96], line[256];
-	FILE *in;
-
-	snprintf(buf, size, "user space or unknown");
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stack", (int)pid, tid);
-	in = fopen(path, "re");
-	while (in && fgets(line, sizeof(line), in)) {
-		char *fn = strstr(line, "] "), *plus = strchr(line, '+');
-
-		if (!fn || !plus || strstr(line, "schedule") || strstr(line, "__switch_to"))
-			continue;
-		*plus = '\0';
-		snprintf(buf, size, "%s", fn + 2);
-		break;
-	}
-	if (in)
-		fclose(in);
-}
-
-static bool is_lane(const struct crew *c, int tid)
-{
-	for (unsigned int i = 0; i < c->ctl->nlanes; i++)
-		if (atomic_load(&c->ctl->lane[i].tid) == tid)
-			return true;
-	return false;
-}
-
-/* Workers of io_uring, handlers, guests: what a lane waits for may be one of them. */
-static void print_other_threads(const struct crew *c, pid_t pid, FILE *f)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	struct dirent *e;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	dir = opendir(path);
-	while (dir && (e = readdir(dir))) {
-		int tid = atoi(e->d_name);
-
-		if (tid <= 0 || is_lane(c, tid))
-			continue;
-		fprintf(f, "---- thread %d\n", tid);
-		print_proc_file(pid, tid, "comm", f);
-		print_proc_file(pid, tid, "stack", f);
-	}
-}
-
-static int stuck_finding(const struct crew *c, unsigned int l, uint64_t ns, struct finding *ret)
-{
-	const struct lane_ctl *lane = &c->ctl->lane[l];
-	struct finding f = {.oracle = ORACLE_PROGRESS,
-		.has_program = true,
-		.crew = c->number,
-		.lane = l,
-		.round = atomic_load(&c->ctl->round)};
-	pid_t pid = crew_pid(c, c->ctl->lane_proc[l]);
-	int tid = atomic_load(&lane->tid);
-	char where[128];
-	size_t len;
-	FILE *text = open_memstream(&f.text, &len);
-
-	if (!text)
-		return -ENOMEM;
-	stuck_where(pid, tid, where, sizeof(where));
-	snprintf(f.title, sizeof(f.title), "progress: %s stuck in %s",
-		op_name(atomic_load_explicit(&lane->op, memory_order_relaxed)), where);
-	fprintf(text, "lane %u has been in %s for %.1f s\n", l,
-		op_name(atomic_load_explicit(&lane->op, memory_order_relaxed)), (double)ns / 1e9);
-	for (unsigned int i = 0; i < c->ctl->nlanes; i++) {
-		pid = crew_pid(c, c->ctl->lane_proc[i]);
-		tid = atomic_load(&c->ctl->lane[i].tid);
-		fprintf(text, "---- lane %u%s\n", i, i == l ? " (stuck)" : "");
-		print_proc_file(pid, tid, "stack", text);
-		print_proc_file(pid, tid, "wchan", text);
-		print_proc_file(pid, tid, "syscall", text);
-		if (i == l)
-			print_proc_file(pid, tid, "status", text);
-	}
-	print_other_threads(c, crew_pid(c, c->ctl->lane_proc[l]), text);
-	print_in_flight(c, text);
-	if (fclose(text) != 0) {
-		free(f.text);
-		return -ENOMEM;
-	}
-	*ret = f;
-	return 1;
-}
-
-int oracle_progress(const struct crew *c, uint64_t stall_ns, struct finding *ret)
-{
-	uint64_t now = clock_ticks();
-
-	for (unsigned int l = 0; l < c->ctl->nlanes; l++) {
-		uint64_t start = atomic_load_explicit(
-				 &c->ctl->lane[l].op_start, memory_order_acquire),
-			 ns;
-
-		if (!start || now <= start || !crew_pid(c, c->ctl->lane_proc[l]))
-			continue;
-		ns = clock_to_ns(now - start);
-		if (ns > stall_ns)
-			return stuck_finding(c, l, ns, ret);
-	}
-	return 0;
 }
