@@ -21,7 +21,8 @@ maps = 2
 [lane any]
 count = 4
 processes = 2
-ops = default -mremap_dontunmap
+ops = default -mremap_dontunmap -madvise_guard_install
+op = madvise_guard_install slot=heap weight=2
 [lane use]
 count = 2
 ops = touch:6 hammer:4
