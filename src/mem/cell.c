@@ -272,6 +272,10 @@ static void on_fault(int sig, siginfo_t *si, void *uc)
 		c->armed = 0;
 		siglongjmp(c->env, 1);
 	}
+	/* "Action optional", or on return from the call that did it. */
+	if (sig == SIGBUS &&
+		(si->si_code == BUS_MCEERR_AO || (si->si_code == BUS_MCEERR_AR && c && c->poisons)))
+		return;
 	if (c && !c->child) {
 		e = (struct evidence){.kind = EVIDENCE_CRASH,
 			.lane = (uint8_t)c->lane,

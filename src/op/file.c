@@ -166,14 +166,6 @@ const struct arg_desc file_truncate_args[] = {
 	{.kind = ARG_END},
 };
 
-static void hold(uint32_t ns)
-{
-	uint64_t end = clock_ticks() + clock_from_ns(ns);
-
-	while (clock_ticks() < end)
-		clock_relax();
-}
-
 /*
  * The range that the call cuts off. "half" means whole PMDs, for shmem maps a huge page that the end lies in whole, and
  * what is beyond the end can be touched there (mm/truncate.c, try_folio_split_or_unmap).
@@ -201,7 +193,7 @@ long file_truncate(
 	if (r < 0 || how == TRUNCATE_SHRINK || how == TRUNCATE_HALF)
 		return r;
 	if (how == TRUNCATE_BOUNCE)
-		hold(c->arg[TRUNCATE_ARG_HOLD]);
+		clock_spin_until(clock_ticks() + clock_from_ns(c->arg[TRUNCATE_ARG_HOLD]));
 	return set(e, s.slot->fd, bytes_of(&s, s.slot->pages));
 }
 

@@ -25,15 +25,12 @@ static const struct arg_desc args[] = {
 static _Noreturn void child(struct op_env *e, const struct op_call *c)
 {
 	struct op_span s = op_range(e, c);
-	uint64_t until;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	e->cells->child = true;
 	cells_touch(e->cells, s.slot_no, s.view, s.page, s.pages, 1,
 		(enum cell_how)how_words[c->arg[ARG_HOW]].value);
-	until = clock_ticks() + clock_from_ns(c->arg[ARG_LIVE_NS]);
-	while (clock_ticks() < until)
-		clock_relax();
+	clock_spin_until(clock_ticks() + clock_from_ns(c->arg[ARG_LIVE_NS]));
 	_exit(0);
 }
 

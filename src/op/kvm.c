@@ -532,8 +532,7 @@ static long delete_and_add(struct op_env *e, const struct op_span *s, struct reg
 		atomic_store_explicit(&r->moves, moves, memory_order_release);
 		return err;
 	}
-	while (clock_ticks() < until)
-		clock_relax();
+	clock_spin_until(until);
 	err = guest_set_memory(k->guest, r->id, region_gpa(r, moves + 2), s->slot->view[s->view],
 		s->slot->spec.size, r->log);
 	r->there = err == 0;

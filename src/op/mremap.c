@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "mem/cell.h"
 #include "backings.h"
+#include "steps.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -24,19 +25,6 @@ enum { ARG_HOLD = 4, ARG_POPULATE = 4 };
 static long do_mremap(uintptr_t from, size_t old_len, size_t new_len, int flags, uintptr_t to)
 {
 	return mremap((void *)from, old_len, new_len, flags, (void *)to) == MAP_FAILED ? -errno : 0;
-}
-
-static void effect_now(
-	struct op_env *e, struct effect_run *fx, const struct op_span *s, uint32_t kinds)
-{
-	fx->eff[0] = op_effect(s, kinds);
-	fx->n = 1;
-	effects_begin(e->cells->space, e->nslots, e->proc, fx);
-}
-
-static void effect_done(struct op_env *e, struct effect_run *fx, bool success)
-{
-	effects_end(e->cells->space, e->nslots, e->proc, e->lane, fx, success);
 }
 
 static bool is_private(const struct op_span *s)
@@ -66,8 +54,7 @@ static void watch(struct op_env *e, const struct op_span *s, uint32_t hold_ns)
 		 after;
 
 	cells_check_at(e->cells, s->slot_no, spare_base(e, s), s->page, s->pages);
-	while (clock_ticks() < until)
-		clock_relax();
+	clock_spin_until(until);
 	if (!private)
 		return;
 	after = cells_sum_at(e->cells, s->slot_no, spare_base(e, s), s->page, s->pages);

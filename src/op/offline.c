@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Pages that the kernel is told to do without (soft offline): what is in them moves elsewhere, the page itself is lost to the machine
- * until it is told otherwise. Where the kernel can be told (hwpoison-inject), all that a process took away goes back when an
- * epoch begins, once nothing of a slot is mapped any more.
+ * Pages that the kernel is told to do without: soft offline moves what is in them elsewhere, hwpoison takes them as they are, and who reads
+ * them gets SIGBUS. The page itself is lost to the machine until it is told otherwise. Where the kernel can be told
+ * (hwpoison-inject), all that a process took away goes back when an epoch begins, once nothing of a slot is mapped any more.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,9 +10,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "mem/cell.h"
 #include "op/op.h"
 #include "backings.h"
 #include "result.h"
+#include "steps.h"
 #include "uapi.h"
 
 #define UNPOISON "/sys/kernel/debug/hwpoison/unpoison-pfn"
@@ -109,30 +112,35 @@ static uint64_t pfn_of(const struct op_env *e, uintptr_t addr, unsigned int page
 static const struct arg_desc range_args[] = {ARGS_RANGE, {.kind = ARG_END}};
 
 /* The page's frame, faulted in if need be: what cannot be named cannot be given back. 0: none. */
-static uint64_t frame_of(const struct op_env *e, const struct op_span *s)
+static uint64_t frame_of(const struct op_env *e, uintptr_t addr, unsigned int page_shift)
 {
-	uint64_t pfn = pfn_of(e, s->addr, s->slot->page_shift);
+	uint64_t pfn = pfn_of(e, addr, page_shift);
 
-	if (pfn ||
-		madvise((void *)s->addr, (size_t)1 << s->slot->page_shift, MADV_POPULATE_READ) < 0)
+	if (pfn || madvise((void *)addr, (size_t)1 << page_shift, MADV_POPULATE_READ) < 0)
 		return pfn;
-	return pfn_of(e, s->addr, s->slot->page_shift);
+	return pfn_of(e, addr, page_shift);
 }
 
-/* The first page of the range alone: each costs one. EBUSY also when there were enough, or no page can be had. */
-static long run_soft_offline(struct op_env *e, const struct op_call *c)
+/* One page, at addr: each costs one. EBUSY also when there were enough, or no page can be had. */
+static long take_away(struct op_env *e, const struct slot *s, uintptr_t addr, int advice)
 {
 	struct offline_state *st = gear_of(e, &offline_gear);
-	struct op_span s = op_range(e, c);
 	uint32_t n = atomic_fetch_add_explicit(&st->taken, 1, memory_order_relaxed);
 
 	if (n >= LOST_MAX)
 		return -EBUSY;
-	st->pfn[n] = frame_of(e, &s);
+	st->pfn[n] = frame_of(e, addr, s->page_shift);
 	if (!st->pfn[n])
 		return -EBUSY;
-	return result_of(
-		madvise((void *)s.addr, (size_t)1 << s.slot->page_shift, MADV_SOFT_OFFLINE));
+	return result_of(madvise((void *)addr, (size_t)1 << s->page_shift, advice));
+}
+
+/* The first page of the range alone. */
+static long run_soft_offline(struct op_env *e, const struct op_call *c)
+{
+	struct op_span s = op_range(e, c);
+
+	return take_away(e, s.slot, s.addr, MADV_SOFT_OFFLINE);
 }
 
 static const struct op_errno errnos_soft_offline[] = {
@@ -160,4 +168,79 @@ const struct op op_madvise_soft_offline = {
 	.args = range_args,
 	.errnos = errnos_soft_offline,
 	.run = run_soft_offline,
+};
+
+/* ---- hwpoison ---- */
+
+enum { ARG_HOLD = 4, HOLD_MAX = 200000 };
+
+static const struct arg_desc hold_args[] = {
+	ARGS_RANGE,
+	{"hold", ARG_NS, HOLD_MAX, NULL, "how long it stays so"},
+	{.kind = ARG_END},
+};
+
+/* The kernel tells the caller with SIGBUS, whether or not it could take the page away (mm/memory-failure.c, kill_procs). */
+static long poison(struct op_env *e, const struct op_span *s, uint32_t page)
+{
+	long r;
+
+	e->cells->poisons = true;
+	r = take_away(
+		e, s->slot, s->addr + ((uintptr_t)page << s->slot->page_shift), MADV_HWPOISON);
+	e->cells->poisons = false;
+	return r;
+}
+
+/* Fresh pages, a huge one where that may be: the one in their middle goes, and at last all of them. */
+static long run_hwpoison(struct op_env *e, const struct op_call *c)
+{
+	struct op_span s = op_range(e, c);
+	struct effect_run fx;
+	long r, again;
+
+	s.pages = s.pages < s.slot->pmd_pages ? s.pages : s.slot->pmd_pages;
+	s.len = (size_t)s.pages << s.slot->page_shift;
+	effect_now(e, &fx, &s,
+		EFFECT_BUS | EFFECT_HOLE | EFFECT_MAPPED | EFFECT_UNGUARDED | EFFECT_KEPT |
+			EFFECT_VMA_SPLIT | EFFECT_ZEROED | EFFECT_SIZED);
+	r = slot_map(s.slot, s.view, s.page, s.pages, 0);
+	if (r == 0)
+		r = result_of(madvise((void *)s.addr, s.len, MADV_POPULATE_WRITE));
+	if (r == 0)
+		r = poison(e, &s, s.pages / 2);
+	if (r == 0)
+		clock_spin_until(clock_ticks() + clock_from_ns(c->arg[ARG_HOLD]));
+	again = slot_map(s.slot, s.view, s.page, s.pages, 0);
+	effect_done(e, &fx, again == 0);
+	return r < 0 ? r : again;
+}
+
+static const struct op_errno errnos_hwpoison[] = {
+	{EBUSY, WHEN_ALWAYS}, /* in use, cannot be split, or unmapped meanwhile */
+	{EHWPOISON, WHEN_ALWAYS}, /* so it was already */
+	{EIO, WHEN_ALWAYS},
+	{EAGAIN, WHEN_ALWAYS},
+	{ENOMEM, WHEN_ALWAYS},
+	{EFAULT, WHEN_ALWAYS}, /* another lane has unmapped it meanwhile */
+	{EINVAL, WHEN_ALWAYS}, /* the same, to MADV_POPULATE_WRITE */
+	{0, 0},
+};
+
+const struct op op_madvise_hwpoison = {
+	.name = "madvise_hwpoison",
+	.help = "maps a range anew, has MADV_HWPOISON take its middle page for broken for a while, "
+		"maps it anew",
+	.exercises = "madvise_inject_error memory_failure try_to_split_thp_page "
+		     "hwpoison_user_mappings collect_procs "
+		     "kill_procs try_to_unmap me_swapcache_clean unpoison_memory",
+	.hazard = HAZARD_DESTRUCTIVE,
+	.weight = 1,
+	.backings = 1 << BACKING_ANON,
+	.needs = {CAP_HAS_SOFT_OFFLINE, CAP_HAS_PAGEMAP, CAP_HAS_MADV_POPULATE},
+	.nneeds = 3,
+	.gear = &offline_gear,
+	.args = hold_args,
+	.errnos = errnos_hwpoison,
+	.run = run_hwpoison,
 };

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "mem/cell.h"
 #include "result.h"
+#include "steps.h"
 
 enum { ARG_HOLD = 4, HOLD_MAX = 200000, POISON_PAGES = 512 };
 enum { MOVE_LIMIT_US = 200000, MOVE_STACK = 16384 };
@@ -28,27 +29,6 @@ static const struct arg_desc hold_args[] = {
 	{"hold", ARG_NS, HOLD_MAX, NULL, "how long it stays so"},
 	{.kind = ARG_END},
 };
-
-static void effect_now(
-	struct op_env *e, struct effect_run *fx, const struct op_span *s, uint32_t kinds)
-{
-	fx->eff[0] = op_effect(s, kinds);
-	fx->n = 1;
-	effects_begin(e->cells->space, e->nslots, e->proc, fx);
-}
-
-static void effect_done(struct op_env *e, struct effect_run *fx, bool success)
-{
-	effects_end(e->cells->space, e->nslots, e->proc, e->lane, fx, success);
-}
-
-static void hold(uint32_t ns)
-{
-	uint64_t until = clock_ticks() + clock_from_ns(ns);
-
-	while (clock_ticks() < until)
-		clock_relax();
-}
 
 static long do_register(const struct op_env *e, uintptr_t addr, size_t len)
 {
@@ -127,7 +107,7 @@ static void watch(struct op_env *e, const struct op_span *s, uint32_t ns)
 	uint64_t before = cells_sum_at(e->cells, s->slot_no, base, s->page, s->pages), after;
 
 	cells_check_at(e->cells, s->slot_no, base, s->page, s->pages);
-	hold(ns);
+	clock_spin_until(clock_ticks() + clock_from_ns(ns));
 	after = cells_sum_at(e->cells, s->slot_no, base, s->page, s->pages);
 	if (before && after && before != after)
 		cells_report(
@@ -240,7 +220,7 @@ static long run_poison(struct op_env *e, const struct op_call *c)
 	if (r == 0)
 		r = result_of(ioctl(uffd_fd(e, UFFD_PLAIN), UFFDIO_POISON, &poison));
 	if (r == 0)
-		hold(c->arg[ARG_HOLD]);
+		clock_spin_until(clock_ticks() + clock_from_ns(c->arg[ARG_HOLD]));
 	again = slot_map(s.slot, s.view, s.page, s.pages, 0);
 	effect_done(e, &fx, again == 0);
 	return r < 0 ? r : again;

@@ -67,4 +67,11 @@ static inline void clock_relax(void)
 #endif
 }
 
+/* Spins, without a system call. */
+static inline void clock_spin_until(uint64_t ticks)
+{
+	while (clock_ticks() < ticks)
+		clock_relax();
+}
+
 #endif

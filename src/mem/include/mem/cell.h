@@ -55,6 +55,7 @@ struct cells {
 	const struct scarcity *scarcity; /* may be NULL */
 	uint8_t op, op_index; /* the op in progress, for evidence */
 	uint64_t round;
+	bool poisons; /* SIGBUS tells this lane of a page that it has just poisoned */
 	bool child; /* in a forked child: own private copies, shadows are read only */
 	enum cell_inject inject; /* plants one wrong cell, once */
 	struct tail_word word[TAIL_WORDS];

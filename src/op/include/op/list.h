@@ -66,6 +66,7 @@
 	X(59, process_mrelease)        \
 	X(60, mseal)                   \
 	X(61, madvise_soft_offline)    \
+	X(62, madvise_hwpoison)        \
 	X(63, fork_linger)             \
 	X(64, mmap_low)                \
 	X(80, uffd_register_missing)   \
