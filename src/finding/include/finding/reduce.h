@@ -26,7 +26,7 @@ struct reduce {
 	struct program best; /* the smallest one that was accepted */
 	struct program sure; /* the last best that was verified, or the original */
 	enum reduce_phase phase;
-	double mean_s; /* that the original takes to come back; rather more, while few hits were seen */
+	double mean_s; /* that the original, or one much faster, takes to come back; rather more, while few hits were seen */
 	double sum_s; /* that it was run for, while it was measured */
 	unsigned int hits, tries, goal; /* of the original; goal: tries that are wanted */
 	unsigned int pass, stage, chunk, at; /* where in the search it is */
@@ -35,6 +35,9 @@ struct reduce {
 	bool strict; /* one quick hit is no longer enough */
 	uint64_t attempts; /* so far */
 	unsigned int steps, accepted;
+	/* Of the steps that were accepted since the mean was looked at (need not be kept). */
+	double quick_s;
+	unsigned int quick_hits;
 	/* Programs that never came back are not tried again (hashes; need not be kept). */
 	uint64_t failed[REDUCE_MAX_FAILED];
 	unsigned int nfailed;
