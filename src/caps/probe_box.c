@@ -2,6 +2,7 @@
 /* What only root can do to a machine: seen from its files, for trying it would change the machine. */
 #include "probe.h"
 
+#include "base/cleanup.h"
 #include "base/path.h"
 
 #include <errno.h>
@@ -96,6 +97,43 @@ const char *probe_hugetlb_demote(struct probe *p)
 			return NULL;
 	}
 	return "no pool of gigantic pages (boot with hugepagesz=1G hugepages=1; 5.16 and later)";
+}
+
+/* Kernel symbols have their names for everybody. */
+static bool has_symbol(const char *name)
+{
+	_cleanup_free_ char *line = NULL;
+	_cleanup_fclose_ FILE *f = NULL;
+	char real[PATH_MAX];
+	size_t size = 0;
+	bool has = false;
+
+	if (path_real("/proc/kallsyms", real, sizeof(real)) == 0)
+		f = fopen(real, "re");
+	while (f && !has && getline(&line, &size, f) > 0) {
+		const char *at = strrchr(line, ' ');
+
+		has = at && strcspn(at + 1, "\t\n") == strlen(name) &&
+		      strncmp(at + 1, name, strlen(name)) == 0;
+	}
+	return has;
+}
+
+/* What it can look at is told only by files that have to be made first. */
+const char *probe_damon(struct probe *p)
+{
+	static const char knob[] = "/sys/kernel/mm/damon/admin/kdamonds/nr_kdamonds";
+	unsigned long long n;
+
+	if (path_read_u64(knob, &n) < 0)
+		return p->m->is_root ? "kernel without DAMON's files (CONFIG_DAMON_SYSFS; 5.18 and "
+				       "later have them)"
+				     : "needs root";
+	if (n)
+		return "somebody uses DAMON";
+	if (!has_symbol("damon_va_apply_scheme"))
+		return "kernel whose DAMON sees no virtual memory (CONFIG_DAMON_VADDR)";
+	return p->m->is_root ? NULL : "needs root";
 }
 
 const char *probe_memory_hotremove(struct probe *p)

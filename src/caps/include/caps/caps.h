@@ -57,6 +57,7 @@
 	X(CGROUP_MEMORY, cgroup_memory, "a memory cgroup (v2) of our own")              \
 	X(CGROUP_HUGETLB, cgroup_hugetlb, "a hugetlb cgroup (v2) of our own")           \
 	X(CGROUP_CPUSET, cgroup_cpuset, "a cpuset cgroup (v2) of our own")              \
+	X(DAMON, damon, "DAMON on ranges of a process")                                 \
 	X(MEMORY_HOTREMOVE, memory_hotremove, "memory blocks that may go offline")      \
 	X(FAIL_NTH, fail_nth, "allocations of a thread that can be made to fail")       \
 	X(OWN_SWAP, own_swap, "a swap file of the run's own")                           \

@@ -160,6 +160,7 @@
 	X(191, map_count_squeeze)      \
 	X(192, memlock_limit)          \
 	X(193, fail_nth)               \
-	X(194, hugetlb_cgroup_stat)
+	X(194, hugetlb_cgroup_stat)    \
+	X(195, damon)
 
 #endif
