@@ -26,6 +26,8 @@ enum {
 	KILL_TICKS = 30,
 	BARREN_STARTS = 3
 };
+static const uint64_t lift_ns =
+	10000000000; /* that a lane has to get on once its limits are lifted */
 static const double stretch_s = 5; /* for which a measure of it holds */
 
 struct watch {
@@ -43,6 +45,7 @@ struct watch {
 	unsigned int
 		changing; /* ticks since the crews were asked to end their turn; 0: not asked */
 	double stretch, stretch_end_s; /* of limits, as it was measured last; when anew */
+	double lifted_s[PLAN_MAX_CREWS]; /* until when a crew without its limits is waited for */
 };
 
 static void on_finding(void *arg, struct finding *f)
@@ -227,20 +230,32 @@ static void unkillable(struct watch *w, unsigned int i)
 	r->abandoned[i] = true;
 }
 
-/* As oracle_progress(), but nothing is stuck because the machine is slow. */
+/* Over memory.high each charge may sleep for two seconds (mem_cgroup_handle_over_high): who does not get on without limits is stuck. */
+static bool is_held_back(struct watch *w, const struct crew *c)
+{
+	if (run_now_s() < w->lifted_s[c->number])
+		return true;
+	if (!box_lift_limits(&w->r->box, (int)c->number))
+		return false;
+	w->lifted_s[c->number] = run_now_s() + (double)stretched(w, lift_ns) / 1e9;
+	return true;
+}
+
+/* As oracle_progress(), but nothing is stuck because the machine is slow, or because it is held back by limits of ours. */
 static bool is_stuck(struct watch *w, const struct crew *c, struct finding *ret)
 {
 	uint64_t limit = c->plan->stall_ns, more;
 
-	if (oracle_progress(c, limit, ret) != 1)
+	if (oracle_progress(c, limit, NULL) != 1)
 		return false;
-	if (inject_has(w->r, "progress")) /* the run may end before */
-		return true;
-	more = stretched(w, limit);
-	if (more == limit)
-		return true;
-	finding_clear(ret);
-	return oracle_progress(c, more, ret) == 1;
+	if (!inject_has(w->r, "progress")) { /* else the run may end before */
+		more = stretched(w, limit);
+		if (more > limit && oracle_progress(c, more, NULL) != 1)
+			return false;
+		if (is_held_back(w, c))
+			return false;
+	}
+	return oracle_progress(c, limit, ret) == 1;
 }
 
 static void check_progress(struct watch *w, unsigned int i)

@@ -52,16 +52,28 @@ long box_put(const char *path, const char *text)
 
 /* ---- back to what the run had set up ---- */
 
-static void put_back(const struct box_knob *k)
+/* True if it was something else. */
+static bool put_back(const struct box_knob *k)
 {
 	char now[BOX_VALUE];
 
-	if (path_read_choice(k->path, now, sizeof(now)) != 0 &&
-		path_read(k->path, now, sizeof(now)) < 0)
-		return;
+	if ((path_read_choice(k->path, now, sizeof(now)) != 0 &&
+		    path_read(k->path, now, sizeof(now)) < 0) ||
+		strcmp(now, k->value) == 0)
+		return false;
 	/* What is refused now is tried again after the next epoch, and by the ledger at the end. */
-	if (strcmp(now, k->value) != 0)
-		box_put(k->path, k->value);
+	box_put(k->path, k->value);
+	return true;
+}
+
+bool box_lift_limits(const struct box *b, int crew)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < b->nknobs; i++)
+		if (b->knob[i].keep && b->knob[i].crew == crew)
+			any |= put_back(&b->knob[i]);
+	return any;
 }
 
 static void rewind_box(const struct op_env *e)

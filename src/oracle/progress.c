@@ -251,7 +251,7 @@ int oracle_progress(const struct crew *c, uint64_t stall_ns, struct finding *ret
 			continue;
 		ns = clock_to_ns(now - start);
 		if (ns > stall_ns)
-			return stuck_finding(c, l, ns, ret);
+			return ret ? stuck_finding(c, l, ns, ret) : 1;
 	}
 	return 0;
 }

@@ -37,6 +37,12 @@ const struct box_knob *box_pick(const struct op_env *e, const char *glob, uint32
 /* Writes text to a file. The bytes written or -errno. */
 long box_put(const char *path, const char *text);
 
+/*
+ * Puts the limits of a crew's cgroup back to what the run had set up, while it runs. True if one was not so: what they slowed down may
+ * get on now.
+ */
+bool box_lift_limits(const struct box *b, int crew);
+
 /* Whose ops change the machine: each epoch begins with what the run had set up. */
 extern const struct gear gear_box;
 

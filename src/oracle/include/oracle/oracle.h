@@ -66,7 +66,7 @@ int oracle_exit(const struct crew *c, unsigned int proc, int status, bool oom, s
 
 /*
  * Lanes that have been in one op longer than stall_ns (or a crew whose barrier did not move): 1 and *ret for the first such lane, with
- * its kernel stack, wchan, syscall and state; 0; -ENOMEM.
+ * its kernel stack, wchan, syscall and state; 0; -ENOMEM. ret NULL: only asks; else that lane loses its CPUs to this thread's.
  */
 int oracle_progress(const struct crew *c, uint64_t stall_ns, struct finding *ret);
 
