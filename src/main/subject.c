@@ -215,6 +215,13 @@ static void take_program_file(struct subject *s, const char *path)
 		add_program(s, path, text);
 }
 
+/* The one of the round in which it was seen is the likeliest. */
+static void take_programs(struct subject *s, const char *dir)
+{
+	each_file(dir, "program.txt", take_program_file, s);
+	each_file(dir, "program-*.txt", take_program_file, s);
+}
+
 static bool has_program(const struct subject *s, const struct program *p)
 {
 	for (unsigned int i = 0; i < s->nprograms; i++)
@@ -260,7 +267,7 @@ static int take_dir(struct subject *s, const char *dir)
 	s->runs = 1;
 	each_file(dir, "finding.json", take_json, s);
 	each_file(dir, "run-*.json", take_json, s);
-	each_file(dir, "program*.txt", take_program_file, s);
+	take_programs(s, dir);
 	take_last_rounds(s);
 	if (s->nprograms)
 		return 0;
@@ -280,7 +287,7 @@ static void take_finding_of_run(struct subject *s, const char *path)
 		_cleanup_free_ char *dir = strdup(path);
 
 		*strrchr(dir, '/') = '\0';
-		each_file(dir, "program*.txt", take_program_file, s);
+		take_programs(s, dir);
 	}
 	json_decref(j);
 }

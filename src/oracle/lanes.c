@@ -203,13 +203,22 @@ static void title_of(const struct crew *c, const struct evidence *e, char *buf, 
 	}
 }
 
+/* What memory is like, which is seen when it is looked at; not what happens at that moment. */
+static bool is_state(enum evidence_kind kind)
+{
+	return judge[kind] == ORACLE_CONTENT || judge[kind] == ORACLE_BITS ||
+	       judge[kind] == ORACLE_MMU;
+}
+
 int oracle_evidence(const struct crew *c, const struct evidence *e, struct finding *ret)
 {
 	struct finding f = {.oracle = judge[e->kind],
 		.has_program = true,
 		.crew = c->number,
 		.lane = e->lane,
-		.round = e->round};
+		.round = e->round,
+		.may_be_older = slot_of(c, e) && is_state(e->kind),
+		.slot = e->slot};
 	size_t len;
 	FILE *text = open_memstream(&f.text, &len);
 

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/path.h"
 
-enum { SLUG_MAX = 60, ROUNDS_BACK = 3 };
+enum { SLUG_MAX = 60, ROUNDS_BACK = 3, OLDER = 4 };
 
 /* ---- the report ---- */
 
@@ -77,7 +77,10 @@ static void print_where(const struct run_result *r, const struct finding_group *
 static void print_how(const struct run_result *r, const struct finding_group *g, FILE *out)
 {
 	fputs("\nThe ops of that time again, over and over:\n", out);
-	if (g->first.has_program)
+	if (g->first.has_program && g->first.may_be_older)
+		fputs("    sunder replay . (tries rounds before, too: memory is as it was left)\n",
+			out);
+	else if (g->first.has_program)
 		fputs("    sunder replay program.txt\n", out);
 	else
 		fputs("    sunder replay . (tries the last programs of all crews: any of them may "
@@ -162,6 +165,12 @@ static int publish(const struct finding_group *g, const char *name, const char *
 	return path_publish(path, data, len);
 }
 
+static void draw(const struct run_result *r, unsigned int crew, uint64_t round, struct program *ret)
+{
+	plan_draw(r->crew[crew]->plan, r->crew[crew]->index, round, ret);
+	crew_resolve_aims(r->crew[crew], round, ret);
+}
+
 static int write_program(const struct run_result *r, const struct finding_group *g,
 	unsigned int crew, uint64_t round, const char *name)
 {
@@ -174,14 +183,60 @@ static int write_program(const struct run_result *r, const struct finding_group 
 	f = p ? open_memstream(&text, &len) : NULL;
 	if (!f)
 		return -ENOMEM;
-	plan_draw(r->crew[crew]->plan, r->crew[crew]->index, round, p);
-	crew_resolve_aims(r->crew[crew], round, p);
+	draw(r, crew, round, p);
 	fprintf(f, "# crew %u, round %" PRIu64 ", seed %" PRIu64 "\n", crew, round, r->plan->seed);
 	plan_print_around(r->crew[crew]->plan, f);
 	e = program_print(p, f);
 	if (fclose(f) != 0)
 		e = -ENOMEM;
 	return e < 0 ? e : publish(g, name, text, len);
+}
+
+/* Does the program ask the kernel for something in this slot? Mere accesses cannot fail. */
+static bool asks_in(const struct program *p, unsigned int slot)
+{
+	for (unsigned int l = 0; l < p->nlanes; l++)
+		for (unsigned int i = 0; i < p->lane[l].nops; i++) {
+			const struct op *op = op_get(p->lane[l].op[i].op);
+
+			if (op->errnos && op->args && op->args[0].kind == ARG_SLOT &&
+				p->lane[l].op[i].arg[0] % p->nslots == slot)
+				return true;
+		}
+	return false;
+}
+
+/* Memory is as it was left: programs of rounds before, of the same epoch, in which something was done to the slot. */
+static int write_older(const struct run_result *r, const struct finding_group *g)
+{
+	const struct finding *f = &g->first;
+	uint64_t epoch = r->crew[f->crew]->plan->epoch_rounds, most;
+	_cleanup_free_ struct program *p = malloc(sizeof(*p));
+	char name[48];
+	int e = 0;
+
+	if (!p)
+		return -ENOMEM;
+	most = f->round % epoch ? f->round % epoch
+				: epoch; /* its end is looked at before the next one */
+	most = most < f->round ? most : f->round;
+	for (uint64_t back = 1, n = 0; e == 0 && n < OLDER && back <= most; back++) {
+		draw(r, f->crew, f->round - back, p);
+		if (!asks_in(p, f->slot))
+			continue;
+		snprintf(name, sizeof(name), "program-before-%" PRIu64 ".txt", back);
+		e = write_program(r, g, f->crew, f->round - back, name);
+		n++;
+	}
+	return e;
+}
+
+/* That of the round in which a lane has seen it, and where memory was like that before, of rounds before. */
+static int write_programs_of_lane(const struct run_result *r, const struct finding_group *g)
+{
+	int e = write_program(r, g, g->first.crew, g->first.round, "program.txt");
+
+	return e == 0 && g->first.may_be_older ? write_older(r, g) : e;
 }
 
 /* The program that was running; of a finding that no lane made, the last ones of all crews. */
@@ -193,7 +248,7 @@ static int write_programs(const struct run_result *r, const struct finding_group
 	if (!r->plan || !r->crew)
 		return 0;
 	if (g->first.has_program && g->first.crew < r->ncrews)
-		return write_program(r, g, g->first.crew, g->first.round, "program.txt");
+		return write_programs_of_lane(r, g);
 	for (unsigned int i = 0; e == 0 && i < r->ncrews; i++) {
 		uint64_t round =
 			atomic_load_explicit(&r->crew[i]->ctl->round, memory_order_relaxed);

@@ -21,7 +21,7 @@ enum { LANES = 2, TEXT_MAX = 1 << 20 };
 
 static const char job[] = "[global]\ntimeout = 1s\ncrews = 1\n"
 			  "[slot heap]\nbacking = anon\nhuge = never\nsize = 2pmd\n"
-			  "[lane use]\ncount = 2\nops = touch hammer\ndepth = 4\n";
+			  "[lane use]\ncount = 2\nops = touch hammer mmap\ndepth = 4\n";
 
 struct fixture {
 	struct machine machine;
@@ -389,6 +389,44 @@ static void a_finding_has_report_program_and_json(void **state)
 	assert_in_file(f->top, "summary.json", "content: lost write on anon");
 }
 
+/* At most four, each with an op that can do something to the slot, and none of another epoch. */
+static void what_memory_is_like_may_be_the_work_of_a_round_before(void **state)
+{
+	struct fixture *f = *state;
+	struct finding finding = make_finding(ORACLE_CONTENT, "content: lost write on anon");
+	struct program *p = malloc(sizeof(*p)), *drawn = malloc(sizeof(*drawn));
+	unsigned int found = 0, mmap_op = (unsigned int)op_find("mmap");
+	struct finding_group *g;
+
+	finding.may_be_older = true;
+	finding.round = 2 * (uint64_t)f->plan->epoch_rounds + 9;
+	g = file(f, finding, 1);
+	assert_in_file(g->dir, "report.txt", "sunder replay . ");
+	for (unsigned int back = 1; back <= finding.round; back++) {
+		char path[PATH_MAX], name[48], *text, err[256];
+		bool asks = false;
+
+		snprintf(name, sizeof(name), "program-before-%u.txt", back);
+		snprintf(path, sizeof(path), "%s/%s", g->dir, name);
+		if (access(path, R_OK) < 0)
+			continue;
+		found++;
+		assert_true(back <= 9);
+		text = read_file(g->dir, name);
+		assert_int_equal(program_parse(p, name, text, strlen(text), err, sizeof(err)), 0);
+		plan_draw(f->plan, 0, finding.round - back, drawn);
+		assert_true(program_equal(p, drawn));
+		for (unsigned int l = 0; l < p->nlanes; l++)
+			for (unsigned int i = 0; i < p->lane[l].nops; i++)
+				asks |= p->lane[l].op[i].op == mmap_op;
+		assert_true(asks);
+		free(text);
+	}
+	assert_in_range(found, 1, 4);
+	free(p);
+	free(drawn);
+}
+
 static void a_finding_of_no_lane_has_the_programs_of_all_crews(void **state)
 {
 	struct fixture *f = *state;
@@ -618,6 +656,7 @@ int main(void)
 		T(amounts_read_as_people_write_them),
 		T(equal_titles_make_one_group),
 		T(a_finding_has_report_program_and_json),
+		T(what_memory_is_like_may_be_the_work_of_a_round_before),
 		T(a_finding_of_no_lane_has_the_programs_of_all_crews),
 		T(titles_cannot_name_other_files),
 		T(control_characters_do_not_reach_the_terminal),

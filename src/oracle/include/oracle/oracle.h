@@ -51,6 +51,9 @@ struct finding {
 	bool lost_kernel; /* the executor or the kernel cannot go on: exit code 5 */
 	unsigned int crew, lane;
 	uint64_t round;
+	/* What shows in a round may have been done in one before it: to this slot. */
+	bool may_be_older;
+	unsigned int slot;
 };
 
 void finding_clear(struct finding *f);
