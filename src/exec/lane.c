@@ -9,11 +9,13 @@
 #include "place.h"
 #include "look.h"
 #include "state.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/rng.h"
 #include "mem/tail.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <limits.h>
 #include <linux/kcov.h>
@@ -21,6 +23,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -98,6 +101,28 @@ static uint32_t range_when(struct lane *l, const struct op_call *c, const struct
 	return when;
 }
 
+/*
+ * Has another process of the crew lost its memory, as one does whom the OOM killer ends? /proc/PID/statm tells what get_task_mm() finds, and
+ * nobody comes back: to look after the call is early enough.
+ */
+static bool peer_is_gone(const struct lane *l)
+{
+	for (unsigned int p = 0; p < l->env.nprocs; p++) {
+		_cleanup_close_ int fd = -1;
+		pid_t pid = atomic_load(&l->env.pid[p]);
+		char path[32], text[2] = "0";
+
+		if (p == l->env.proc)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+		fd = pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+		if (fd < 0 || read(fd, text, sizeof(text)) < (ssize_t)sizeof(text) ||
+			memcmp(text, "0 ", 2) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void judge_errno(struct lane *l, const struct op *op, const struct op_call *c, int err,
 	const struct before *f)
 {
@@ -118,7 +143,8 @@ static void judge_errno(struct lane *l, const struct op *op, const struct op_cal
 	if (l->ex->uses & OP_FENCES_NODES)
 		when |= WHEN_FENCED;
 	l->ctl->record[l->cells.op_index].when = when;
-	if (op_errno_legal(op, err, when))
+	if (op_errno_legal(op, err, when) ||
+		(op_errno_legal(op, err, when | WHEN_GONE_PEER) && peer_is_gone(l)))
 		return;
 	e = (struct evidence){.kind = EVIDENCE_ERRNO,
 		.lane = (uint8_t)l->no,

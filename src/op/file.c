@@ -254,7 +254,7 @@ bool file_truncate_undo(const struct op_call *c, struct op_call *ret)
 	return c->arg[TRUNCATE_ARG_HOW] == TRUNCATE_SHRINK;
 }
 
-const struct op_errno file_truncate_errnos[] = {
+static const struct op_errno errnos_ftruncate[] = {
 	{EINVAL, WHEN_UNALIGNED}, /* hugetlbfs_setattr */
 	{ENOSPC, WHEN_FILE}, /* metadata of a full filesystem */
 	{0, 0},
@@ -270,7 +270,7 @@ const struct op op_ftruncate = {
 	.weight = 5,
 	.backings = BACKINGS_WITH_FD,
 	.args = file_truncate_args,
-	.errnos = file_truncate_errnos,
+	.errnos = errnos_ftruncate,
 	.run = run_ftruncate,
 	.effects = file_truncate_effects,
 	.tune = file_truncate_tune,

@@ -6,7 +6,6 @@
 #include "op/op.h"
 
 extern const struct arg_desc file_truncate_args[];
-extern const struct op_errno file_truncate_errnos[];
 
 /* The call as c says, each change of the length by set(): 0 or -errno. */
 long file_truncate(struct op_env *e, const struct op_call *c,

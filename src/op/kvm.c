@@ -673,6 +673,20 @@ const struct op op_kvm_dirty_log = {
 
 /* ---- mapping ahead ---- */
 
+struct ahead {
+	struct kvm *kvm;
+	unsigned int cpu;
+	uint64_t gpa, len;
+};
+
+static long prefault(void *arg)
+{
+	const struct ahead *a = arg;
+
+	return guest_prefault(a->kvm->guest, a->cpu, a->gpa, a->len);
+}
+
+/* Memory that is poisoned raises SIGBUS here, too (kvm_handle_error_pfn). */
 static long run_prefault(struct op_env *e, const struct op_call *c)
 {
 	struct op_span s = op_range(e, c);
@@ -680,14 +694,15 @@ static long run_prefault(struct op_env *e, const struct op_call *c)
 	struct region *r = &k->region[s.slot_no][s.view];
 	uint32_t before = atomic_load_explicit(&r->moves, memory_order_acquire);
 	uint64_t gpa = region_gpa(r, before);
+	struct ahead a = {k, e->lane, gpa + ((uint64_t)s.page << s.slot->page_shift), s.len};
 	long err;
 
 	if (!gpa)
 		return -ENODEV;
 	if (before & 1)
 		return -EBUSY;
-	err = guest_prefault(
-		k->guest, e->lane, gpa + ((uint64_t)s.page << s.slot->page_shift), s.len);
+	err = cells_guarded(e->cells, s.slot_no, s.view, prefault, &a);
+	err = err == -EINTR ? -EFAULT : err;
 	if (err < 0 && atomic_load_explicit(&r->moves, memory_order_acquire) != before)
 		return -EBUSY;
 	return err;

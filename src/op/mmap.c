@@ -162,6 +162,14 @@ static unsigned int effects_mmap_fresh(
 	return sized_by_mmap(&s, eff);
 }
 
+static const struct op_errno errnos_mmap_fresh[] = {
+	{EINVAL, WHEN_UNALIGNED},
+	{ENOMEM,
+		WHEN_ALWAYS}, /* reservation, vm.max_map_count, RLIMIT_AS, RLIMIT_DATA, vm.overcommit_memory */
+	{EAGAIN, WHEN_LOCKED},
+	{0, 0},
+};
+
 const struct op op_mmap_fresh = {
 	.name = "mmap_fresh",
 	.help = "maps the object once more, where the kernel likes, and unmaps that again",
@@ -172,7 +180,7 @@ const struct op op_mmap_fresh = {
 	/* Not private hugetlb: it would take pages that other mappings count on. A segment of hugetlb is attached whole only. */
 	.backings = BACKINGS_ALL & ~(1 << BACKING_HUGETLB_PRIVATE | 1 << BACKING_HUGETLB_SYSV),
 	.args = fresh_args,
-	.errnos = errnos_mmap,
+	.errnos = errnos_mmap_fresh,
 	.run = run_mmap_fresh,
 	.effects = effects_mmap_fresh,
 };
@@ -197,7 +205,7 @@ static long run_mmap_low(struct op_env *e, const struct op_call *c)
 }
 
 static const struct op_errno errnos_mmap_low[] = {
-	{ENOMEM, WHEN_SPLIT}, /* vm.max_map_count */
+	{ENOMEM, WHEN_ALWAYS}, /* vm.max_map_count, RLIMIT_AS */
 	{EAGAIN, WHEN_LOCKED}, /* mlockall(MCL_FUTURE) and RLIMIT_MEMLOCK */
 	{0, 0},
 };

@@ -11,7 +11,9 @@
 #include "base/clock.h"
 #include "mem/cell.h"
 #include "backings.h"
+#include "offline.h"
 #include "steps.h"
+#include "uffd.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -83,6 +85,12 @@ static bool is_whole(struct op_env *e, const struct op_span *s, uint32_t *ret_se
 		&e->cells->space[s->slot_no], e->proc, s->view, s->page, s->pages, ret_seq);
 }
 
+/* Markers of UFFDIO_POISON and of memory failure move along like any other entry. */
+static uint32_t poison_of(const struct op_env *e)
+{
+	return gear_of(e, &gear_uffd) || gear_of(e, &gear_offline) ? EFFECT_BUS : 0;
+}
+
 /*
  * From 6.17 on a move takes several VMAs along, with the gaps between them: only what was whole comes back whole. What comes
  * back also replaces what others have mapped or protected there in the meantime, with the guards and flags that it had.
@@ -110,7 +118,7 @@ static long run_move(struct op_env *e, const struct op_call *c)
 	whole = whole && own - seq == chunks; /* by our own effects alone */
 	effect_now(e, &fx, &s,
 		kinds | EFFECT_HOLE | EFFECT_RO | EFFECT_MAPPED |
-			(whole ? 0 : EFFECT_GUARD | EFFECT_WIPE));
+			(whole ? 0 : EFFECT_GUARD | EFFECT_WIPE | poison_of(e)));
 	is_whole(e, &s, &back);
 	r = do_mremap(spare, s.len, s.len, MREMAP_MAYMOVE | MREMAP_FIXED, s.addr);
 	whole = whole && back - own == 2 * chunks;

@@ -14,6 +14,7 @@
 #include "mem/cell.h"
 #include "op/op.h"
 #include "backings.h"
+#include "offline.h"
 #include "result.h"
 #include "steps.h"
 #include "uapi.h"
@@ -92,7 +93,7 @@ static void close_state(void *state)
 	free(st);
 }
 
-static const struct gear offline_gear = {
+const struct gear gear_offline = {
 	.name = "offlined pages",
 	.open = open_state,
 	.begin = begin_state,
@@ -124,7 +125,7 @@ static uint64_t frame_of(const struct op_env *e, uintptr_t addr, unsigned int pa
 /* One page, at addr: each costs one. EBUSY also when there were enough, or no page can be had. */
 static long take_away(struct op_env *e, const struct slot *s, uintptr_t addr, int advice)
 {
-	struct offline_state *st = gear_of(e, &offline_gear);
+	struct offline_state *st = gear_of(e, &gear_offline);
 	uint32_t n = atomic_fetch_add_explicit(&st->taken, 1, memory_order_relaxed);
 
 	if (n >= LOST_MAX)
@@ -164,7 +165,7 @@ const struct op op_madvise_soft_offline = {
 	.backings = BACKINGS_BASE,
 	.needs = {CAP_HAS_SOFT_OFFLINE, CAP_HAS_PAGEMAP, CAP_HAS_MADV_POPULATE},
 	.nneeds = 3,
-	.gear = &offline_gear,
+	.gear = &gear_offline,
 	.args = range_args,
 	.errnos = errnos_soft_offline,
 	.run = run_soft_offline,
@@ -239,7 +240,7 @@ const struct op op_madvise_hwpoison = {
 	.backings = 1 << BACKING_ANON,
 	.needs = {CAP_HAS_SOFT_OFFLINE, CAP_HAS_PAGEMAP, CAP_HAS_MADV_POPULATE},
 	.nneeds = 3,
-	.gear = &offline_gear,
+	.gear = &gear_offline,
 	.args = hold_args,
 	.errnos = errnos_hwpoison,
 	.run = run_hwpoison,

@@ -296,12 +296,19 @@ uint32_t op_when(const struct op *op, const struct op_env *e, const struct op_ca
 	return when;
 }
 
-/* What any op may say where memory is refused, or a node that it names is. */
+/*
+ * What any op may say where memory is refused, or a node that it names is. Some call it by another name: a copy to or from user memory is
+ * short, a page cannot be pinned (EFAULT; EIO of /proc/PID/mem and of direct I/O), hugetlb_file_setup() has no inode (ENOSPC), io_uring
+ * no worker (ECANCELED).
+ */
 static bool legal_in_need(const struct op *op, int err, uint32_t when)
 {
-	if ((when & WHEN_SCARCE) && (err == ENOMEM || err == EAGAIN || err == EINTR))
+	if ((when & WHEN_SCARCE) &&
+		(err == ENOMEM || err == EAGAIN || err == EINTR || err == EFAULT || err == EIO ||
+			err == ENOSPC || err == ECANCELED))
 		return true;
-	if ((when & WHEN_INJECTED) && (err == ENOMEM || err == EAGAIN || err == EFAULT))
+	if ((when & WHEN_INJECTED) &&
+		(err == ENOMEM || err == EAGAIN || err == EFAULT || err == ENOSPC))
 		return true;
 	if (!(when & WHEN_FENCED) ||
 		(err != EINVAL && err != EPERM && err != EACCES && err != ENODEV))

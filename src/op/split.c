@@ -134,6 +134,7 @@ static void tune_split_file(struct op_call *c, struct rng *r)
 
 static const struct op_errno errnos_split_file[] = {
 	{EINTR, WHEN_ALWAYS}, /* waiting for another split */
+	{EINVAL, WHEN_SCARCE | WHEN_INJECTED}, /* whatever keeps it from opening the file */
 	{0, 0},
 };
 

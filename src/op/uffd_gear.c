@@ -188,15 +188,16 @@ static int try_resolve(const struct late *l, const char *from, struct range r, s
 
 /*
  * What the faulting thread finds when it tries again is up to the kernel: it may have been resolved by another (EEXIST), be no longer
- * registered (ENOENT) or no longer exist (EFAULT). What we cannot give (ENOMEM) the kernel shall try itself, without us.
+ * registered (ENOENT) or no longer exist (EFAULT). What we cannot give (ENOMEM) the kernel shall try itself, without us; but the lanes'
+ * arrays stay registered, and wait.
  */
 static int resolve(const struct late *l, const struct where *w, const char *from, struct range r,
 	struct range wp)
 {
 	int err = try_resolve(l, from, r, wp);
 
-	if (err == -EAGAIN)
-		return err;
+	if (err == -EAGAIN || (err == -ENOMEM && !w->slot))
+		return -EAGAIN;
 	if (err && err != -EEXIST && err != -ENOENT && unregister(l->fd, r) < 0 && w->slot)
 		unregister(l->fd, (struct range){w->base, w->slot->spec.size});
 	if (err)
@@ -657,5 +658,7 @@ int stall_begin(struct op_env *e, unsigned int late, uint32_t ns)
 				(uintptr_t)stall_array(e, i), (i == late ? 1 : 2) * u->page_size},
 			stall_twin(e, i));
 	atomic_store_explicit(&u->stall_ns[e->lane], ns, memory_order_relaxed);
-	return r == -EEXIST ? 0 : r; /* mlockall() was faster */
+	return r == -EEXIST || r == -EAGAIN
+		       ? 0
+		       : r; /* mlockall() was faster, with all or with the second page */
 }

@@ -14,6 +14,7 @@
 
 #include "backings.h"
 #include "result.h"
+#include "uffd.h"
 
 /* include/uapi/linux/io_uring.h of 6.12 */
 enum { REGISTER_CLONE_BUFFERS = 30 };
@@ -82,23 +83,30 @@ static struct iovec iovec_of(const struct op_env *e, const struct uring_pin *p)
  * ENOMEM: RLIMIT_MEMLOCK, or pages that had to leave a movable zone first.
  */
 static const struct op_errno errnos_pin[] = {
-	{EFAULT, WHEN_HOLE | WHEN_SHORT | WHEN_TIGHT},
+	{EFAULT, WHEN_HOLE | WHEN_SHORT | WHEN_TIGHT |
+			 WHEN_ODD}, /* what userfaultfd has missing or protected, until 6.8 */
 	{ENOMEM, WHEN_ALWAYS},
 	{ENXIO, WHEN_ODD}, /* no table to put it in */
 	{EINVAL, WHEN_STRICT}, /* in two files */
 	{0, 0},
 };
 
+/* Until 6.8 io_pin_pages() faulted under the mmap lock, and could not wait for a handler of userfaultfd. */
+static bool odd_pin(const struct op_env *e, const struct op_call *c)
+{
+	return gear_of(e, &gear_uffd) != NULL;
+}
+
 /*
- * Until 6.4 a buffer had to lie in mappings of one struct file (io_pin_pages()), and each attach of a System V segment makes another
- * (do_shmat()): huge pages next to each other may have been attached one by one.
+ * Until 6.4 a buffer had to lie in mappings of one struct file (io_pin_pages()); each attach of a System V segment makes another
+ * (do_shmat()), as does each mapping of anonymous huge pages: those next to each other may have been mapped one by one.
  */
 static bool strict_pin(const struct op_env *e, const struct op_call *c)
 {
 	struct op_span s = op_range(e, c);
 	uint32_t last = s.page + pin_pages(&s) - 1;
 
-	return s.slot->spec.backing == BACKING_HUGETLB_SYSV &&
+	return backing_in(s.slot, 1 << BACKING_HUGETLB_SYSV | 1 << BACKING_HUGETLB_PRIVATE) &&
 	       s.page / s.slot->granule != last / s.slot->granule;
 }
 
@@ -160,6 +168,7 @@ const struct op op_uring_register = {
 	.args = register_args,
 	.errnos = errnos_pin,
 	.run = run_register,
+	.odd = odd_pin,
 	.strict = strict_pin,
 };
 
@@ -229,7 +238,7 @@ static long run_update(struct op_env *e, const struct op_call *c)
 
 static bool odd_update(const struct op_env *e, const struct op_call *c)
 {
-	return uring_of(e)->ring[c->arg[UPDATE_ARG_RING]].nbuffers == 0;
+	return odd_pin(e, c) || uring_of(e)->ring[c->arg[UPDATE_ARG_RING]].nbuffers == 0;
 }
 
 const struct op op_uring_update = {
@@ -363,6 +372,7 @@ static bool odd_io(const struct op_env *e, const struct op_call *c)
 }
 
 static const struct op_errno errnos_io[] = {
+	{ECANCELED, WHEN_ALWAYS}, /* no worker may be made (RLIMIT_NPROC, pids.max) */
 	{ENXIO, WHEN_ODD},
 	{0, 0},
 };

@@ -135,6 +135,9 @@ static bool odd_uring_madvise(const struct op_env *e, const struct op_call *c)
 }
 
 static const struct op_errno errnos_uring_madvise[] = {
+	{ECANCELED,
+		WHEN_ALWAYS}, /* no worker may be made (RLIMIT_NPROC, pids.max): io_acct_cancel_pending_work() */
+	{EHWPOISON, WHEN_SHORT}, /* UFFDIO_POISON */
 	{EINVAL, WHEN_LOCKED | WHEN_UNALIGNED | WHEN_HOLE | WHEN_ODD},
 	{ENOMEM, WHEN_HOLE | WHEN_TIGHT | WHEN_ODD},
 	{EFAULT, WHEN_HOLE | WHEN_SHORT | WHEN_TIGHT},
@@ -230,6 +233,7 @@ static unsigned int effects_uring_fallocate(
 }
 
 static const struct op_errno errnos_uring_fallocate[] = {
+	{ECANCELED, WHEN_ALWAYS},
 	{ENOSPC, WHEN_TIGHT | WHEN_FILE},
 	{ENOMEM, WHEN_TIGHT | WHEN_SHMEM},
 	{EINTR, WHEN_ALWAYS},
@@ -267,6 +271,7 @@ static unsigned int effects_uring_punch(
 }
 
 static const struct op_errno errnos_uring_punch[] = {
+	{ECANCELED, WHEN_ALWAYS},
 	{ENOSPC, WHEN_FILE}, /* metadata of a full filesystem */
 	{0, 0},
 };
@@ -315,6 +320,13 @@ static long run_uring_ftruncate(struct op_env *e, const struct op_call *c)
 	return file_truncate(e, c, set_length);
 }
 
+static const struct op_errno errnos_uring_ftruncate[] = {
+	{ECANCELED, WHEN_ALWAYS},
+	{EINVAL, WHEN_UNALIGNED}, /* as ftruncate() */
+	{ENOSPC, WHEN_FILE},
+	{0, 0},
+};
+
 const struct op op_uring_ftruncate = {
 	.name = "uring_ftruncate",
 	.help = "makes the object shorter, and full length again, by a kernel worker of io_uring",
@@ -326,7 +338,7 @@ const struct op op_uring_ftruncate = {
 	.nneeds = 2,
 	.gear = &gear_uring,
 	.args = file_truncate_args,
-	.errnos = file_truncate_errnos,
+	.errnos = errnos_uring_ftruncate,
 	.run = run_uring_ftruncate,
 	.effects = file_truncate_effects,
 	.tune = file_truncate_tune,
