@@ -134,9 +134,13 @@ static void print_proc_file(pid_t pid, int tid, const char *name, FILE *f)
 		n > 0 && buf[n - 1] == '\n' ? "" : "\n");
 }
 
-/* On the CPU where we are, the thread does not run while we do, and has a stack to show; its own CPUs are nothing to it any more. */
+/*
+ * On the CPU where we are, the thread does not run while we do, and has a stack to show; its own CPUs are nothing to it any more. Nor
+ * is its SCHED_FIFO, with which it would keep us from ours.
+ */
 static void share_cpu(int tid, cpu_set_t *before)
 {
+	const struct sched_param other = {0};
 	int cpu = sched_getcpu();
 	cpu_set_t here;
 
@@ -145,7 +149,8 @@ static void share_cpu(int tid, cpu_set_t *before)
 	if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof(*before), before) < 0)
 		return;
 	CPU_SET(cpu, &here);
-	if (sched_setaffinity(0, sizeof(here), &here) == 0)
+	if (sched_setscheduler(tid, SCHED_OTHER, &other) == 0 &&
+		sched_setaffinity(0, sizeof(here), &here) == 0)
 		sched_setaffinity(tid, sizeof(here), &here);
 }
 
