@@ -586,8 +586,8 @@ static void print_numbers(const struct exporting *x, const struct machine *m, FI
 		"enum { LANES = %u, PROCS = %u, SLOTS = %u, MAX_OPS = %u, ZONES = %u };\n"
 		"#define EPOCH %u /* rounds until all is mapped anew */\n"
 		"#define STALL_S %uU /* a round that takes longer hangs */\n",
-		(unsigned long)m->page_size, (unsigned long long)m->pmd_size, x->program->nlanes, x->nprocs, x->program->nslots,
-		most_ops(x->program), zones,
+		(unsigned long)m->page_size, (unsigned long long)m->pmd_size, x->program->nlanes,
+		x->nprocs, x->program->nslots, most_ops(x->program), zones,
 		x->around && x->around->epoch_rounds ? x->around->epoch_rounds : EXPORT_EPOCH,
 		EXPORT_STALL_S);
 	if (parts_used(&x->parts, "pools"))
