@@ -338,8 +338,6 @@ static int compose(struct words *w, const struct attempt_options *o, const struc
 		say(w, p->program);
 		return 0;
 	}
-	if (!script)
-		return -ENOENT;
 	snprintf(text[1], sizeof(text[1]), "%.0f", seconds + GUEST_MARGIN);
 	snprintf(file, 640, "%s:/program.txt", p->program);
 	say_guest(w, o, p, self, script, text[1]);
@@ -401,6 +399,13 @@ static void run_once(const struct attempt_options *o, const struct subject *s, c
 	pid_t pid;
 	int e;
 
+	if (o->vm && !script) {
+		fail(r,
+			"the script that boots guests, scripts/vm beside the build directory or "
+			"../libexec/sunder/vm of this program",
+			ENOENT);
+		return;
+	}
 	e = self ? make_paths(o, &p) : -errno;
 	if (e == 0)
 		e = path_publish(p.program, text, strlen(text));
