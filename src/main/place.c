@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "place.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +9,20 @@
 
 #include "base/cleanup.h"
 
+/* An upgrade takes the file of a program that runs away and puts another one in its place (d_path() in fs/d_path.c). */
 char *place_self(void)
 {
-	return realpath("/proc/self/exe", NULL);
+	static const char gone[] = " (deleted)";
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n < 0)
+		return NULL;
+	path[n] = '\0';
+	if (access(path, X_OK) < 0 && (size_t)n > strlen(gone) &&
+		strcmp(path + n - strlen(gone), gone) == 0)
+		path[(size_t)n - strlen(gone)] = '\0';
+	return access(path, X_OK) == 0 ? strdup(path) : NULL;
 }
 
 /* DIR/NAME for the first of the directories, relative to that of the program, that has it so; else NULL. */
