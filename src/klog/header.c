@@ -467,9 +467,11 @@ static const struct header headers[] = {
 		.rules = rules_bug,
 		.kind = "BUG-other",
 		/*
-		 * Output of user-space tools, and of object debugging, which has its own WARNING.
+		 * Output of user-space tools, and of object debugging, which has its own WARNING;
+		 * what arm and arm64 say below "kernel BUG at".
 		 */
-		BENIGN("DEBUG:", "xlog_status:", "BUG: no syscalls can create resource",
+		BENIGN("DEBUG:", "Oops - BUG:", "xlog_status:",
+			"BUG: no syscalls can create resource",
 			"BUG: Bad page {map|state}: %d messages suppressed"),
 	},
 	{
@@ -508,7 +510,13 @@ static const struct header headers[] = {
 		.kind = "panic"},
 	{.text = "rust_kernel: panicked", .rules = rules_rust, .kind = "other"},
 	{.text = "kernel BUG", .rules = rules_kernel_bug, .kind = "kernel-BUG"},
-	{.text = "Kernel BUG", .rules = rules_kernel_bug_old, .kind = "kernel-BUG"},
+	{
+		.text = "Kernel BUG",
+		.rules = rules_kernel_bug_old,
+		.kind = "kernel-BUG",
+		/* die() of riscv and loongarch, below "kernel BUG at" */
+		BENIGN("Kernel BUG [#%d]"),
+	},
 	{.text = "BUG kmalloc-", .rules = rules_slub_free, .kind = "slab"},
 	{.text = "divide error:", .rules = rules_divide, .kind = "CPU-exception"},
 	{.text = "divide_error:", .rules = rules_divide, .kind = "CPU-exception"},

@@ -400,6 +400,17 @@ static void other_machines_frames_are_read(void **state)
 	       "[<ffffffff80012345>] x+0x1/0x2\n",
 		"BUG: unable to handle kernel paging request in "
 		"set_huge_pte_at|set_huge_pte_at|paging-request|\n");
+	/* What die() says of a BUG is no report of its own. */
+	expect("[ 1.0] kernel BUG at mm/rmap.c:3!\n[ 1.0] Internal error: Oops - BUG: "
+	       "00000000f2000800 [#1] SMP\n[ 1.0] pc : folio_remove_rmap_pmd+0x1/0x2\n"
+	       "[ 1.0] lr : x+0x1/0x2\n[ 1.0] Call trace:\n[ 1.0]  "
+	       "folio_remove_rmap_pmd+0x1/0x2 (P)\n[ 1.0]  zap_huge_pmd+0x1/0x2\n",
+		"kernel BUG in folio_remove_rmap_pmd|folio_remove_rmap_pmd|kernel-BUG|\n");
+	expect("[ 1.0] kernel BUG at mm/rmap.c:3!\n[ 1.0] Kernel BUG [#1]\n[ 1.0] epc : "
+	       "folio_remove_rmap_pmd+0x1/0x2\n[ 1.0]  ra : x+0x1/0x2\n[ 1.0] Call Trace:\n"
+	       "[ 1.0] [<ffffffff80012345>] zap_huge_pmd+0x1/0x2\n[ 1.0] "
+	       "[<ffffffff80012345>] x+0x1/0x2\n",
+		"kernel BUG in folio_remove_rmap_pmd|folio_remove_rmap_pmd|kernel-BUG|\n");
 }
 
 static void mips_and_loongarch_give_the_instruction_pointer(void **state)
