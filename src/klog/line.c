@@ -141,14 +141,18 @@ static const char *kmsg_prefix(struct log_line *l, const char *p, const char *en
 	return semi + 1;
 }
 
-/* "Nov 21 01:52:27 " or "2026-11-21T01:52:27.123+00:00 " at p: what follows, or NULL. */
+/*
+ * "Nov 21 01:52:27 " or "2026-11-21T01:52:27.123+00:00 " at p, the latter perhaps in brackets: what follows, or NULL.
+ */
 static const char *wall_clock(const char *p, const char *end)
 {
+	bool bracket = p < end && *p == '[';
 	const char *space;
 
+	p += bracket;
 	if (end - p < 20)
 		return NULL;
-	if (p[0] >= 'A' && p[0] <= 'Z' && p[3] == ' ' && p[6] == ' ' && p[9] == ':' &&
+	if (!bracket && p[0] >= 'A' && p[0] <= 'Z' && p[3] == ' ' && p[6] == ' ' && p[9] == ':' &&
 		p[12] == ':' && is_digit(p[5]) && is_digit(p[14])) {
 		space = memchr(
 			p + 15, ' ', (size_t)(end - p - 15) < 12 ? (size_t)(end - p - 15) : 12);
@@ -158,7 +162,7 @@ static const char *wall_clock(const char *p, const char *end)
 		p[13] == ':' && p[16] == ':') {
 		space = memchr(
 			p + 17, ' ', (size_t)(end - p - 17) < 24 ? (size_t)(end - p - 17) : 24);
-		return space ? space + 1 : NULL;
+		return space && (!bracket || space[-1] == ']') ? space + 1 : NULL;
 	}
 	return NULL;
 }
@@ -178,6 +182,8 @@ static const char *journal_prefix(struct log_line *l, const char *p, const char 
 		l->ctx = CONTEXT_CONSOLE;
 		return host;
 	}
+	if (host < end && *host == '[')
+		return host; /* a console server's clock, the printk prefix behind it */
 	if (pattern_find(
 		    "^{%n kernel: |%n %l.%l kernel: |kernel: }", host, (size_t)(end - host), &m)) {
 		l->ctx = CONTEXT_CONSOLE;

@@ -164,6 +164,8 @@ static void every_form_of_log_is_understood(void **state)
 		"2026-11-21T01:52:27,123456+00:00 ",
 		"** 3 printk messages dropped ** [   12.345678] ",
 		"box login: [   12.345678] ",
+		"[2026-11-21 01:52:27] [   12.345678] ",
+		"2026-11-21 01:52:27.123 [   12.345678][  T123] ",
 	};
 	static const char *const lines[] = {
 		"WARNING: CPU: 1 PID: 9 at mm/migrate.c:12 remove_migration_pte+0x1/0x2",
