@@ -186,10 +186,12 @@ static int try_resolve(const struct late *l, const char *from, struct range r, s
 	return fill(l->fd, r, from);
 }
 
+enum { UNHELPED = 1 };
+
 /*
  * What the faulting thread finds when it tries again is up to the kernel: it may have been resolved by another (EEXIST), be no longer
- * registered (ENOENT) or no longer exist (EFAULT). What we cannot give (ENOMEM) the kernel shall try itself, without us; but the lanes'
- * arrays stay registered, and wait.
+ * registered (ENOENT) or no longer exist (EFAULT). What we cannot give (ENOMEM) the kernel shall try itself, without us: UNHELPED. But the
+ * lanes' arrays stay registered, and wait.
  */
 static int resolve(const struct late *l, const struct where *w, const char *from, struct range r,
 	struct range wp)
@@ -198,8 +200,8 @@ static int resolve(const struct late *l, const struct where *w, const char *from
 
 	if (err == -EAGAIN || (err == -ENOMEM && !w->slot))
 		return -EAGAIN;
-	if (err && err != -EEXIST && err != -ENOENT && unregister(l->fd, r) < 0 && w->slot)
-		unregister(l->fd, (struct range){w->base, w->slot->spec.size});
+	if (err && err != -EEXIST && err != -ENOENT)
+		return UNHELPED;
 	if (err)
 		wake(l->fd, r);
 	return 0;
@@ -208,6 +210,34 @@ static int resolve(const struct late *l, const struct where *w, const char *from
 static bool is_own(const struct uffd *u, int fd)
 {
 	return fd == u->fd[UFFD_PLAIN] || fd == u->fd[UFFD_EVENTS];
+}
+
+static struct effect effect_on(const struct where *w, struct range r, uint32_t kinds)
+{
+	return (struct effect){.kinds = kinds,
+		.slot = (uint8_t)w->slot_no,
+		.view = (uint8_t)w->view,
+		.page = (uint32_t)((r.addr - w->base) >> w->slot->page_shift),
+		.pages = (uint32_t)(r.len >> w->slot->page_shift)};
+}
+
+/* Leaves the page to the kernel, or the whole slot where there is no VMA of the page any more. */
+static void let_go(
+	const struct uffd *u, const struct late *l, const struct where *w, struct range r)
+{
+	bool judged = w->slot && w->in_view && is_own(u, l->fd);
+	struct range all = w->slot ? (struct range){w->base, w->slot->spec.size} : r;
+	struct effect_run fx = {.n = 1};
+
+	if (judged) {
+		fx.eff[0] = effect_on(w, all, EFFECT_WP_LIFT | EFFECT_VMA_SPLIT);
+		effects_begin(u->space, u->nslots, u->proc, &fx);
+	}
+	if (unregister(l->fd, r) < 0 && w->slot)
+		unregister(l->fd, all);
+	if (judged)
+		effects_end(u->space, u->nslots, u->proc, 0, &fx, false);
+	wake(l->fd, r);
 }
 
 /*
@@ -223,11 +253,7 @@ static int resolve_slot(
 
 	if (!w->in_view || !is_own(u, l->fd))
 		return resolve(l, w, u->zero, r, wp);
-	fx.eff[0] = (struct effect){.kinds = EFFECT_WP_LIFT | EFFECT_UNGUARDED,
-		.slot = (uint8_t)w->slot_no,
-		.view = (uint8_t)w->view,
-		.page = (uint32_t)((wp.addr - w->base) >> w->slot->page_shift),
-		.pages = (uint32_t)(wp.len >> w->slot->page_shift)};
+	fx.eff[0] = effect_on(w, wp, EFFECT_WP_LIFT | EFFECT_UNGUARDED);
 	effects_begin(u->space, u->nslots, u->proc, &fx);
 	err = resolve(l, w, u->zero, r, wp);
 	effects_end(u->space, u->nslots, u->proc, 0, &fx, false);
@@ -239,10 +265,15 @@ static int resolve_fault(const struct uffd *u, const struct late *l)
 	struct where w = find(u, l->addr);
 	struct range r = {l->addr & ~(w.granule - 1), w.granule};
 	uintptr_t stall = (uintptr_t)u->stall;
+	int err = within(l->addr, stall, u->stall_len)
+			  ? resolve(l, &w, (char *)r.addr + u->stall_len, r, r)
+			  : resolve_slot(u, l, &w, r);
 
-	if (within(l->addr, stall, u->stall_len))
-		return resolve(l, &w, (char *)r.addr + u->stall_len, r, r);
-	return resolve_slot(u, l, &w, r);
+	if (err == UNHELPED) {
+		let_go(u, l, &w, r);
+		err = 0;
+	}
+	return err;
 }
 
 /* ---- what comes late ---- */
