@@ -212,6 +212,21 @@ static bool next_line(struct cursor *c, struct slice *line)
 	return true;
 }
 
+/* Whether a frame stands in the next lines, before another stack starts. */
+static bool frames_follow(struct cursor at)
+{
+	struct slice line, func[2];
+
+	for (int i = 0; i < 15 && next_line(&at, &line); i++) {
+		if (stack_starts(line.p, line.n))
+			return false;
+		if (has(line.p, line.n, "(stack is not available)") ||
+			frame_of_line(line.p, line.n, func))
+			return true;
+	}
+	return false;
+}
+
 /* The choice among the frames of one trace, made while they pass by. */
 struct choice {
 	const struct rule *rule;
@@ -338,13 +353,15 @@ static bool step_takes(const struct step *step, const struct slice *line, struct
 static bool read_trace(struct cursor *at, const struct step *next, struct choice *c, bool *ok)
 {
 	struct slice line, func[2];
+	enum stack_kind kind;
 
 	while (next_line(at, &line)) {
 		if (is_injection(line.p, line.n)) {
 			*ok = false;
 			return false;
 		}
-		if (stack_starts(line.p, line.n))
+		kind = stack_starts(line.p, line.n);
+		if (kind && !(kind == STACK_RISCV && frames_follow(*at)))
 			return false;
 		if (next->kind != STEP_END && step_takes(next, &line, c))
 			return true;
@@ -397,6 +414,10 @@ static bool walk(struct frames *ret, const struct rule *rule, const struct step 
 			}
 			if (step_takes(s, &line, &c))
 				break;
+			/* riscv's registers: their trace has no title */
+			if (s->kind == STEP_CALL && stack_starts(line.p, line.n) == STACK_RISCV &&
+				frames_follow(at))
+				break;
 		}
 	}
 }
@@ -406,21 +427,6 @@ bool frames_find(struct frames *ret, const struct rule *rule, const char *text, 
 	if (walk(ret, rule, rule->steps, text, n))
 		return true;
 	return rule->otherwise[0].kind != STEP_END && walk(ret, rule, rule->otherwise, text, n);
-}
-
-/* Whether a frame stands in the next lines, before another stack starts. */
-static bool frames_follow(struct cursor at)
-{
-	struct slice line, func[2];
-
-	for (int i = 0; i < 15 && next_line(&at, &line); i++) {
-		if (stack_starts(line.p, line.n))
-			return false;
-		if (has(line.p, line.n, "(stack is not available)") ||
-			frame_of_line(line.p, line.n, func))
-			return true;
-	}
-	return false;
 }
 
 const char *frame_stacks_broken(const char *text, size_t n)

@@ -402,6 +402,23 @@ static void other_machines_frames_are_read(void **state)
 		"set_huge_pte_at|set_huge_pte_at|paging-request|\n");
 }
 
+#define RISCV                                                                              \
+	"epc : memcpy+0x1/0x2\n ra : x+0x1/0x2\n"                                          \
+	"status: 0000000200000120 badaddr: ff60000000000000 cause: 000000000000000d\n"     \
+	"[<ffffffff80012345>] memcpy+0x1/0x2\n[<ffffffff80012345>] copy_subpage+0x1/0x2\n" \
+	"[<ffffffff80012345>] process_one_work+0x1/0x2\n"
+
+static void a_trace_of_riscv_needs_no_title(void **state)
+{
+	expect("Unable to handle kernel paging request at virtual address 7\nOops [#1]\n" RISCV,
+		"BUG: unable to handle kernel paging request in "
+		"copy_subpage|copy_subpage|paging-request|\n");
+	expect("watchdog: BUG: soft lockup - CPU#3 stuck for 26s! [x:1]\n" RISCV,
+		"BUG: soft lockup in copy_subpage|copy_subpage|soft-lockup|\n");
+	expect("WARNING: CPU: 0 PID: 1 at lib/refcount.c:2 refcount_warn_saturate+0x1/0x2\n" RISCV,
+		"WARNING: refcount bug in copy_subpage|copy_subpage|WARNING|\n");
+}
+
 static void mips_and_loongarch_give_the_instruction_pointer(void **state)
 {
 	static const char *const ips[] = {
@@ -685,6 +702,7 @@ int main(void)
 		cmocka_unit_test(a_panic_names_the_lockup_before_it_however_late),
 		cmocka_unit_test(lockdep_names_the_lock_that_was_wanted),
 		cmocka_unit_test(other_machines_frames_are_read),
+		cmocka_unit_test(a_trace_of_riscv_needs_no_title),
 		cmocka_unit_test(mips_and_loongarch_give_the_instruction_pointer),
 		cmocka_unit_test(both_wordings_of_a_warning_are_read),
 		cmocka_unit_test(a_panic_that_ends_a_report_is_no_report_of_its_own),
