@@ -107,7 +107,7 @@ static const struct rule rules_panic[] = {
 		.corrupted = true,
 	},
 	{
-		.title = PANIC "(*)",
+		.title = PANIC "(~){ ]---|}$",
 		.name = "kernel panic: $1",
 		.kind = "panic",
 	},
@@ -407,6 +407,7 @@ static const struct rule rules_leak[] = {
 /* Of configuration, firmware, hardware and mitigations, mostly at boot, and of user space. */
 static const char *const warnings_of_circumstances[] = {
 	/* user space */
+	"WARNING: *[inline]$", /* as above */
 	"WARNING: /etc/ssh/moduli does not exist, using fixed modulus",
 	"^WARNING:%g:",
 	"WARNING: {T|t}he mand mount option",
@@ -467,9 +468,12 @@ static const struct header headers[] = {
 		.rules = rules_bug,
 		.kind = "BUG-other",
 		/*
-		 * Output of user-space tools, and of object debugging, which has its own WARNING.
+		 * Output of user-space tools, and of object debugging, which has its own WARNING;
+		 * arm's name for the exception of a BUG(); an inlined function, before the one
+		 * that has its code.
 		 */
-		BENIGN("DEBUG:", "xlog_status:", "BUG: no syscalls can create resource",
+		BENIGN("DEBUG:", "Oops - BUG:", "BUG: K{A|M|C|FENC}{SAN|E}: *[inline]$",
+			"xlog_status:", "BUG: no syscalls can create resource",
 			"BUG: Bad page {map|state}: %d messages suppressed"),
 	},
 	{
@@ -508,7 +512,13 @@ static const struct header headers[] = {
 		.kind = "panic"},
 	{.text = "rust_kernel: panicked", .rules = rules_rust, .kind = "other"},
 	{.text = "kernel BUG", .rules = rules_kernel_bug, .kind = "kernel-BUG"},
-	{.text = "Kernel BUG", .rules = rules_kernel_bug_old, .kind = "kernel-BUG"},
+	{
+		/* On riscv the exception of a BUG(), as a rule after the line above. */
+		.text = "Kernel BUG",
+		.rules = rules_kernel_bug_old,
+		.role = HEADER_WITHIN,
+		.kind = "kernel-BUG",
+	},
 	{.text = "BUG kmalloc-", .rules = rules_slub_free, .kind = "slab"},
 	{.text = "divide error:", .rules = rules_divide, .kind = "CPU-exception"},
 	{.text = "divide_error:", .rules = rules_divide, .kind = "CPU-exception"},
@@ -765,7 +775,18 @@ const struct header *header_of(const struct log_line *line)
 
 bool header_is_consequence(const struct header *h, const struct log_line *line)
 {
-	return h->role == HEADER_WITHIN &&
-	       (strcmp(h->text, "invalid opcode:") ||
-		       pattern_find("invalid opcode: 0000", line->raw.p, line->raw.n, NULL));
+	/* Those that may just as well start a report, and what they say where they do not. */
+	static const struct {
+		const char *text, *form;
+	} either[] = {
+		{"invalid opcode:", "invalid opcode: 0000"},
+		{"Kernel BUG", "Kernel BUG [#%d]"},
+	};
+
+	if (h->role != HEADER_WITHIN)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(either); i++)
+		if (!strcmp(h->text, either[i].text))
+			return pattern_find(either[i].form, line->raw.p, line->raw.n, NULL);
+	return true;
 }

@@ -373,8 +373,10 @@ static int feed(struct pending *p, const struct meaning *m)
 static bool panic_ends_report(const struct log_line *l)
 {
 	return pattern_find(
-		"Kernel panic - not syncing: {*panic_on_|Fatal |hung_task: |softlockup: |"
-		"Hard LOCKUP|RCU Stall|Attempted to kill |Oops|kasan|KASAN|UBSAN|KFENCE}",
+		"{---[ end Kernel panic|"
+		"Kernel panic - not syncing: {*panic_on_|*Fatal exception|Fatal |hung_task: |"
+		"softlockup: |Hard LOCKUP|RCU Stall|Attempted to kill |Machine halted|kasan|KASAN|"
+		"UBSAN|KFENCE}}",
 		l->raw.p, l->raw.n, NULL);
 }
 

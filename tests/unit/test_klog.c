@@ -402,6 +402,24 @@ static void other_machines_frames_are_read(void **state)
 		"set_huge_pte_at|set_huge_pte_at|paging-request|\n");
 }
 
+static void what_a_machine_calls_the_exception_of_a_bug_is_no_report(void **state)
+{
+	expect("[ 1.0] kernel BUG at mm/huge_memory.c:3!\n"
+	       "[ 1.0] Internal error: Oops - BUG: 00000000f2000800 [#1] PREEMPT SMP\n"
+	       "[ 1.0] pc : __split_huge_pmd_locked+0x1/0x2\n[ 1.0] lr : x+0x1/0x2\n"
+	       "[ 1.0] Call trace:\n[ 1.0]  __split_huge_pmd_locked+0x1/0x2 (P)\n[ 1.0]  "
+	       "x+0x1/0x2\n"
+	       "[ 1.0] Kernel panic - not syncing: Oops - BUG: Fatal exception\n",
+		"kernel BUG in __split_huge_pmd_locked|__split_huge_pmd_locked|kernel-BUG|p\n");
+	expect("[ 1.0] kernel BUG at lib/list_debug.c:3!\n[ 1.0] Kernel BUG [#1]\n"
+	       "[ 1.0] epc : __list_add_valid_or_report+0x1/0x2\n[ 1.0]  ra : x+0x1/0x2\n"
+	       "[ 1.0] status: 0000000200000120 badaddr: 0 cause: 0000000000000003\n"
+	       "[ 1.0] [<ffffffff80012345>] __list_add_valid_or_report+0x1/0x2\n"
+	       "[ 1.0] [<ffffffff80012345>] deferred_split_folio+0x1/0x2\n"
+	       "[ 1.0] [<ffffffff80012345>] x+0x1/0x2\n",
+		"BUG: corrupted list in deferred_split_folio|deferred_split_folio|kernel-BUG|\n");
+}
+
 #define RISCV                                                                              \
 	"epc : memcpy+0x1/0x2\n ra : x+0x1/0x2\n"                                          \
 	"status: 0000000200000120 badaddr: ff60000000000000 cause: 000000000000000d\n"     \
@@ -417,6 +435,21 @@ static void a_trace_of_riscv_needs_no_title(void **state)
 		"BUG: soft lockup in copy_subpage|copy_subpage|soft-lockup|\n");
 	expect("WARNING: CPU: 0 PID: 1 at lib/refcount.c:2 refcount_warn_saturate+0x1/0x2\n" RISCV,
 		"WARNING: refcount bug in copy_subpage|copy_subpage|WARNING|\n");
+}
+
+static void inlined_functions_start_no_report_of_their_own(void **state)
+{
+	expect("[ 1.0] BUG: KASAN: slab-use-after-free in a include/linux/a.h:1 [inline]\n"
+	       "[ 1.0] BUG: KASAN: slab-use-after-free in rmap_walk+0x1/0x2 mm/rmap.c:1\n"
+	       "[ 1.0] Read of size 8 at addr ffff888100000000 by task x/1\n"
+	       "[ 1.0] Call Trace:\n[ 1.0]  a include/linux/a.h:1 [inline]\n[ 1.0]  "
+	       "rmap_walk+0x1/0x2 mm/rmap.c:1\n[ 1.0]  x+0x1/0x2 mm/x.c:1\n",
+		"KASAN: slab-use-after-free Read in rmap_walk|rmap_walk|KASAN|\n");
+	expect("[ 1.0] WARNING: CPU: 0 PID: 1 at mm/a.c:2 a mm/a.c:2 [inline]\n"
+	       "[ 1.0] WARNING: CPU: 0 PID: 1 at mm/a.c:2 rmap_walk+0x1/0x2 mm/a.c:3\n"
+	       "[ 1.0] RIP: 0010:a mm/a.c:2 [inline]\n[ 1.0] RIP: 0010:rmap_walk+0x1/0x2 mm/a.c:3\n"
+	       "[ 1.0] Call Trace:\n[ 1.0]  b+0x1/0x2\n[ 1.0]  c+0x1/0x2\n",
+		"WARNING in rmap_walk|rmap_walk|WARNING|\n");
 }
 
 static void mips_and_loongarch_give_the_instruction_pointer(void **state)
@@ -598,6 +631,20 @@ static void list_corruption_tells_what_was_wrong(void **state)
 		"LIST_POISON1 (ADDR)");
 }
 
+static void the_end_of_a_panic_is_no_report(void **state)
+{
+#define PANIC_TEXT "Kernel panic - not syncing: No working init found.  Try passing init= option"
+	char log[8192] = "[ 1.0] " PANIC_TEXT "\n[ 1.0] Call Trace:\n[ 1.0]  panic+0x1/0x2\n"
+			 "[ 1.0]  kernel_init+0x1/0x2\n[ 1.0]  ret_from_fork+0x1/0x2\n";
+
+	for (int i = 0; i < 100; i++)
+		strcat(log, "[ 1.0] R10: 0 R11: 1\n");
+	strcat(log, "[ 1.0] ---[ end " PANIC_TEXT " ]---\n");
+	expect(log, "kernel panic: No working init found. Try passing init= option||panic|p\n");
+	expect("[ 1.0] ---[ end " PANIC_TEXT " ]---\n",
+		"kernel panic: No working init found. Try passing init= option||panic|cp\n");
+}
+
 static void rust_functions_are_readable(void **state)
 {
 	expect("[ 1.0][ T1] rust_kernel: panicked at a.rs:1:2:\n[ 1.0][ T1] attempt to subtract "
@@ -702,7 +749,9 @@ int main(void)
 		cmocka_unit_test(a_panic_names_the_lockup_before_it_however_late),
 		cmocka_unit_test(lockdep_names_the_lock_that_was_wanted),
 		cmocka_unit_test(other_machines_frames_are_read),
+		cmocka_unit_test(what_a_machine_calls_the_exception_of_a_bug_is_no_report),
 		cmocka_unit_test(a_trace_of_riscv_needs_no_title),
+		cmocka_unit_test(inlined_functions_start_no_report_of_their_own),
 		cmocka_unit_test(mips_and_loongarch_give_the_instruction_pointer),
 		cmocka_unit_test(both_wordings_of_a_warning_are_read),
 		cmocka_unit_test(a_panic_that_ends_a_report_is_no_report_of_its_own),
@@ -715,6 +764,7 @@ int main(void)
 		cmocka_unit_test(page_table_check_tells_its_caller),
 		cmocka_unit_test(underflow_tells_its_caller),
 		cmocka_unit_test(list_corruption_tells_what_was_wrong),
+		cmocka_unit_test(the_end_of_a_panic_is_no_report),
 		cmocka_unit_test(rust_functions_are_readable),
 		cmocka_unit_test(a_report_is_ready_without_a_flush_when_enough_has_followed),
 		cmocka_unit_test(offsets_count_from_the_first_byte_ever),
