@@ -356,14 +356,22 @@ static const struct rule rules_hard_lockup[] = {
 
 static const struct rule rules_oops[] = {
 	{
-		.title = "Oops{ - |: }({%l|Kernel|Exception}{ ~|}){:|, sig:| [}",
+		/* A number only: the line before, which said what happened, is lost. */
+		.title = "Oops{: Oops|}{: %x|} {[|ilc:}",
+		.name = "Oops in $F",
+		.alt = {"bad-access in $F"},
+		.steps = STEPS_IP_TRACE,
+		.kind = "CPU-exception",
+	},
+	{
+		.title = "Oops{ - |: }(~){: %x|, sig: %d|}{ |}[#",
 		.name = "Oops: $1 in $F",
 		.alt = {"bad-access in $F"},
 		.steps = STEPS_IP_TRACE,
 		.kind = "CPU-exception",
 	},
 	{
-		.title = "(%w {exception|operation|event}): %x ilc:",
+		.title = "^(~): %x ilc:",
 		.name = "Oops: $1 in $F",
 		.alt = {"bad-access in $F"},
 		.steps = STEPS_IP_TRACE,
@@ -592,7 +600,7 @@ static const struct header headers[] = {
 	},
 	{
 		.text = " ilc:",
-		.when = "^%w {%l|}~: %x ilc:%d [#%d]",
+		.when = "^~: %x ilc:%d [#%d]",
 		.rules = rules_oops,
 		.role = HEADER_OURS,
 		.kind = "CPU-exception",

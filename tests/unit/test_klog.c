@@ -437,6 +437,35 @@ static void a_trace_of_riscv_needs_no_title(void **state)
 		"WARNING: refcount bug in copy_subpage|copy_subpage|WARNING|\n");
 }
 
+static void exceptions_have_names(void **state)
+{
+	static const struct {
+		const char *first, *title;
+	} c[] = {
+		{"Low-address protection: 0004 ilc:2 [#1] SMP", "Oops: Low-address protection"},
+		{"HFP overflow exception: 000c ilc:2 [#1] SMP", "Oops: HFP overflow exception"},
+		{"monitor event: 0040 ilc:2 [#1] SMP", "Oops: monitor event"},
+		{"Oops: 0010 ilc:3 [#1] SMP", "Oops"},
+		{"Oops: Machine check, sig: 7 [#1]", "Oops: Machine check"},
+		{"Oops - store (or AMO) access fault [#1]", "Oops: store (or AMO) access fault"},
+		{"Oops: Bad pagetable: 000d [#1] PREEMPT SMP", "Oops: Bad pagetable"},
+		{"Oops: Oops: 0000 [#1] PREEMPT SMP", "Oops"},
+		{"Oops: 0000 [#1] SMP", "Oops"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
+		char log[512], want[128];
+
+		snprintf(log, sizeof(log),
+			"%s\nNIP [c0000000004e3d00] gup_pte+0x1/0x2\nCall Trace:\n"
+			"[c000000007a3b9a0] [c0000000004e3d10] gup_pte+0x1/0x2\n"
+			"[c000000007a3b9a0] [c0000000004e3d10] x+0x1/0x2\n",
+			c[i].first);
+		snprintf(want, sizeof(want), "%s in gup_pte|gup_pte|CPU-exception|\n", c[i].title);
+		expect(log, want);
+	}
+}
+
 static void inlined_functions_start_no_report_of_their_own(void **state)
 {
 	expect("[ 1.0] BUG: KASAN: slab-use-after-free in a include/linux/a.h:1 [inline]\n"
@@ -751,6 +780,7 @@ int main(void)
 		cmocka_unit_test(other_machines_frames_are_read),
 		cmocka_unit_test(what_a_machine_calls_the_exception_of_a_bug_is_no_report),
 		cmocka_unit_test(a_trace_of_riscv_needs_no_title),
+		cmocka_unit_test(exceptions_have_names),
 		cmocka_unit_test(inlined_functions_start_no_report_of_their_own),
 		cmocka_unit_test(mips_and_loongarch_give_the_instruction_pointer),
 		cmocka_unit_test(both_wordings_of_a_warning_are_read),
