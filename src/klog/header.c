@@ -210,7 +210,23 @@ static const struct rule rules_int3[] = {
 	{.title = NULL},
 };
 
+/* Where UBSAN is a trap, the kernel's own text has the place: " at f", or the exception's code. */
+#define UBSAN_TRAP "{ at " PAT_FUNC "|: %x [#%d]}"
+
 static const struct rule rules_ubsan[] = {
+	{
+		.title = "UBSAN: array index out of bounds" UBSAN_TRAP,
+		.name = "UBSAN: array index out of bounds in $F",
+		.alt = {"bad-access in $F"},
+		.steps = STEPS_IP_TRACE,
+		.kind = "UBSAN",
+	},
+	{
+		.title = "UBSAN: (~)" UBSAN_TRAP,
+		.name = "UBSAN: $1 in $F",
+		.steps = STEPS_IP_TRACE,
+		.kind = "UBSAN",
+	},
 	{
 		.title = "UBSAN:",
 		.then = {"UBSAN: Undefined behaviour in"},

@@ -466,6 +466,18 @@ static void exceptions_have_names(void **state)
 	}
 }
 
+static void ubsan_may_be_a_trap(void **state)
+{
+	expect("[ 1.0] UBSAN: array index out of bounds at hugetlb_size+0x1/0x2\n[ 1.0] Oops: "
+	       "invalid opcode: 0000 [#1] SMP\n[ 1.0] RIP: 0010:hugetlb_size+0x1/0x2\n"
+	       "[ 1.0] Call Trace:\n[ 1.0]  a+0x1/0x2\n[ 1.0]  b+0x1/0x2\n",
+		"UBSAN: array index out of bounds in hugetlb_size|hugetlb_size|UBSAN|\n");
+	expect("[ 1.0] Internal error: UBSAN: shift out of bounds: 00000000f2005514 [#1] SMP\n"
+	       "[ 1.0] pc : hugetlb_size+0x1/0x2\n[ 1.0] Call trace:\n[ 1.0]  a+0x1/0x2\n"
+	       "[ 1.0]  b+0x1/0x2\n",
+		"UBSAN: shift out of bounds in hugetlb_size|hugetlb_size|UBSAN|\n");
+}
+
 static void inlined_functions_start_no_report_of_their_own(void **state)
 {
 	expect("[ 1.0] BUG: KASAN: slab-use-after-free in a include/linux/a.h:1 [inline]\n"
@@ -781,6 +793,7 @@ int main(void)
 		cmocka_unit_test(what_a_machine_calls_the_exception_of_a_bug_is_no_report),
 		cmocka_unit_test(a_trace_of_riscv_needs_no_title),
 		cmocka_unit_test(exceptions_have_names),
+		cmocka_unit_test(ubsan_may_be_a_trap),
 		cmocka_unit_test(inlined_functions_start_no_report_of_their_own),
 		cmocka_unit_test(mips_and_loongarch_give_the_instruction_pointer),
 		cmocka_unit_test(both_wordings_of_a_warning_are_read),
