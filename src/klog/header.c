@@ -177,6 +177,14 @@ static const struct rule rules_slub_free[] = {
 		.name = "BUG: Object already free",
 		.kind = "BUG-other",
 	},
+	{
+		/* The taint is in the line. */
+		.title = "BUG (%n) \\({Not t|T}ainted~\\): (*)",
+		.name = "BUG: slab $1: $2",
+		.kind = "slab",
+		.traceless = true,
+		.keep_wording = true,
+	},
 	{.title = NULL},
 };
 
@@ -406,7 +414,7 @@ static const struct rule rules_oops[] = {
 static const struct rule rules_slub[] = {
 	{
 		.title = "BUG (%n) \\(~ainted~\\): (*)",
-		.name = "BUG: $2 in slab $1",
+		.name = "BUG: slab $1: $2",
 		.kind = "slab",
 		.traceless = true,
 	},
@@ -599,7 +607,14 @@ static const struct header headers[] = {
 		.panics = true,
 	},
 	{
-		.text = "ainted): ",
+		.text = "Not tainted): ",
+		.when = "^BUG %n \\(",
+		.rules = rules_slub,
+		.role = HEADER_OURS,
+		.kind = "slab",
+	},
+	{
+		.text = "(Tainted: ",
 		.when = "^BUG %n \\(",
 		.rules = rules_slub,
 		.role = HEADER_OURS,

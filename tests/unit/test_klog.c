@@ -493,6 +493,16 @@ static void inlined_functions_start_no_report_of_their_own(void **state)
 		"WARNING in rmap_walk|rmap_walk|WARNING|\n");
 }
 
+static void slub_tells_cache_and_fault(void **state)
+{
+	expect("[ 1.0] BUG anon_vma (Tainted: G    B   W         ): Poison overwritten\n",
+		"BUG: slab anon_vma: Poison overwritten||slab|\n");
+	expect("[ 1.0] BUG mm_slot (Not tainted): Object already free\n",
+		"BUG: slab mm_slot: Object already free||slab|\n");
+	expect_alt("[ 1.0] BUG kmalloc-64 (Tainted: G    B ): Poison overwritten\n",
+		"BUG: slab kmalloc-NUM: Poison overwritten");
+}
+
 static void mips_and_loongarch_give_the_instruction_pointer(void **state)
 {
 	static const char *const ips[] = {
@@ -795,6 +805,7 @@ int main(void)
 		cmocka_unit_test(exceptions_have_names),
 		cmocka_unit_test(ubsan_may_be_a_trap),
 		cmocka_unit_test(inlined_functions_start_no_report_of_their_own),
+		cmocka_unit_test(slub_tells_cache_and_fault),
 		cmocka_unit_test(mips_and_loongarch_give_the_instruction_pointer),
 		cmocka_unit_test(both_wordings_of_a_warning_are_read),
 		cmocka_unit_test(a_panic_that_ends_a_report_is_no_report_of_its_own),
