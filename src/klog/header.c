@@ -537,7 +537,13 @@ static const struct header headers[] = {
 			"general protection fault ip:%x sp:%x error:%x"),
 	},
 	{.text = "stack segment: ", .rules = rules_stack_segment, .kind = "CPU-exception"},
-	{.text = "Kernel panic", .rules = rules_panic, .role = HEADER_WITHIN, .kind = "panic"},
+	{
+		.text = "Kernel panic",
+		.when = "Kernel panic{ -|:|%-$}",
+		.rules = rules_panic,
+		.role = HEADER_WITHIN,
+		.kind = "panic",
+	},
 	{.text = "PANIC: double fault",
 		.rules = rules_double_fault,
 		.role = HEADER_WITHIN,
@@ -576,11 +582,19 @@ static const struct header headers[] = {
 	},
 	{.text = "VFS: Close: file count is 0", .rules = rules_vfs, .kind = "other"},
 	{.text = "VFS: Busy inodes after unmount", .rules = rules_vfs, .kind = "other"},
-	{.text = "Internal error:",
+	{
+		.text = "Internal error:",
 		.rules = rules_arm,
 		.role = HEADER_WITHIN,
-		.kind = "CPU-exception"},
-	{.text = "Unhandled fault:", .rules = rules_arm, .kind = "CPU-exception"},
+		.kind = "CPU-exception",
+		BENIGN("achefiles: Internal error:", "Internal error: Can't"),
+	},
+	{
+		.text = "Unhandled fault:",
+		.rules = rules_arm,
+		.kind = "CPU-exception",
+		BENIGN("Unhandled fault: status"), /* an IOMMU's */
+	},
 	{.text = "Alignment trap:", .rules = rules_arm, .kind = "CPU-exception"},
 	{.text = "trusty: panic", .rules = rules_trusty, .kind = "other"},
 	{
@@ -596,7 +610,8 @@ static const struct header headers[] = {
 		.text = "panic:",
 		.rules = rules_go,
 		.kind = "panic",
-		BENIGN("_panic:", "xlog_status:", "ddb.onpanic:", "evtlog_status:"),
+		BENIGN("_panic:", "Fake kernel panic:", "xlog_status:", "ddb.onpanic:",
+			"evtlog_status:"),
 	},
 	{
 		.text = "hard LOCKUP",
