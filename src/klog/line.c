@@ -174,6 +174,9 @@ static const char *journal_prefix(struct log_line *l, const char *p, const char 
 
 	if (!host)
 		return p;
+	/* Who reads the console stamped the kernel's lines. */
+	if (host < end && (*host == '[' || *host == '<'))
+		return host;
 	if (p[19] == ',') { /* dmesg --time-format iso */
 		l->ctx = CONTEXT_CONSOLE;
 		return host;
