@@ -405,7 +405,7 @@ static bool belongs(struct klog *k, const struct header *h, const struct log_lin
 {
 	/* SLUB's and the hung-task detector's details have a header's form. */
 	static const char details[] = "INFO: {Freed in|Allocated in|Object 0x|Slab 0x|"
-				      "task * is blocked on {a|an} }";
+				      "task * blocked on {a|an} }";
 
 	if (h->role == HEADER_KNOWN || !k->nopen)
 		return false;

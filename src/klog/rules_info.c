@@ -69,7 +69,7 @@ const struct rule rules_info[] = {
 		.kind = "rcu-stall",
 	},
 	{
-		.title = "INFO: task * blocked for more than %d seconds",
+		.title = "INFO: task * blocked{ in I/O wait|} for more than %d seconds",
 		.name = "INFO: task hung in $F",
 		.alt = {"hang in $F"},
 		.steps = STEPS_TRACE,

@@ -329,6 +329,11 @@ static void stalls_are_named_after_what_was_entered(void **state)
 	       "[ 1.0]  rwsem_down_write_slowpath+0x1/0x2\n[ 1.0]  collapse_huge_page+0x1/0x2\n[ "
 	       "1.0]  kthread+0x1/0x2\n",
 		"INFO: task hung in collapse_huge_page|collapse_huge_page|hung-task|\n");
+	expect("[ 1.0] INFO: task x:40 blocked in I/O wait for more than 143 seconds.\n[ 1.0] Call "
+	       "Trace:\n[ 1.0]  __schedule+0x1/0x2\n[ 1.0]  io_schedule+0x1/0x2\n[ 1.0]  "
+	       "do_swap_page+0x1/0x2\n[ 1.0] INFO: task x:40 <reader> blocked on an rw-semaphore "
+	       "likely owned by task y:41 <writer>\n",
+		"INFO: task hung in do_swap_page|do_swap_page|hung-task|\n");
 	expect("[ 1.0] rcu: INFO: rcu_preempt self-detected stall on CPU\n[ 1.0]  "
 	       "apic_timer_interrupt+0x1/0x2\n"
 	       "[ 1.0] RIP: 0010:clear_huge_page+0x1/0x2\n[ 1.0]  hugetlb_no_page+0x1/0x2\n[ 1.0]  "
