@@ -557,6 +557,16 @@ static void both_wordings_of_a_warning_are_read(void **state)
 	}
 }
 
+static void warnings_of_old_kernels_have_a_function_too(void **state)
+{
+	static const char log[] = "[ 1.0] WARNING: at mm/page_alloc.c:3 __alloc_x+0x1/0x2()\n"
+				  "[ 1.0] Call Trace:\n[ 1.0]  warn_slowpath_common+0x1/0x2\n"
+				  "[ 1.0]  shrink_zone+0x1/0x2\n[ 1.0]  x+0x1/0x2\n";
+
+	expect(log, "WARNING: at mm/page_alloc.c:LINE __alloc_x()|shrink_zone|WARNING|\n");
+	expect_alt(log, "WARNING in shrink_zone");
+}
+
 static void a_panic_that_ends_a_report_is_no_report_of_its_own(void **state)
 {
 	expect(FAULT_X86 "[  11.0][ T77] Kernel panic - not syncing: Fatal exception\n",
@@ -819,6 +829,7 @@ int main(void)
 		cmocka_unit_test(slub_tells_cache_and_fault),
 		cmocka_unit_test(mips_and_loongarch_give_the_instruction_pointer),
 		cmocka_unit_test(both_wordings_of_a_warning_are_read),
+		cmocka_unit_test(warnings_of_old_kernels_have_a_function_too),
 		cmocka_unit_test(a_panic_that_ends_a_report_is_no_report_of_its_own),
 		cmocka_unit_test(a_report_without_its_stack_is_corrupted),
 		cmocka_unit_test(bad_page_map_tells_path_and_vma),
