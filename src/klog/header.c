@@ -460,6 +460,8 @@ static const char *const warnings_of_circumstances[] = {
 	"WARNING: fbcon: Driver '*' missed to adjust virtual screen size",
 	"WARNING: polling idle and HT enabled",
 	"WARNING: 'bootconfig' found",
+	"WARNING: {Can't use|Could not setup|Appending}* parameters ",
+	"WARNING: Requested queue_map_",
 	"WARNING: Ignoring cmdline option",
 	"WARNING: {illegal|Invalid} module parameter",
 	"WARNING: Your 'console=",
@@ -504,7 +506,8 @@ static const struct header headers[] = {
 		 * arm's name for the exception of a BUG(); an inlined function, before the one
 		 * that has its code.
 		 */
-		BENIGN("DEBUG:", "Oops - BUG:", "BUG: K{A|M|C|FENC}{SAN|E}: *[inline]$",
+		BENIGN("DEBUG:", "FIRMWARE BUG:", "Oops - BUG:",
+			"BUG: K{A|M|C|FENC}{SAN|E}: *[inline]$",
 			"xlog_status:", "BUG: no syscalls can create resource",
 			"BUG: Bad page {map|state}: %d messages suppressed"),
 	},

@@ -249,6 +249,8 @@ static void harmless_lines_are_no_report(void **state)
 	       "a/b.c:1:10: fatal error: x.h: No such file or directory\n"
 	       "[    1.0] warning: `x' uses wireless extensions\n"
 	       "[    1.0] Kernel panic_on_oops set\n"
+	       "EFI stub: FIRMWARE BUG: kernel image not aligned on 64k boundary\n"
+	       "[    1.0] rtas fadump: WARNING: Can't use additional parameters area!\n"
 	       "[    1.0] mce: Fake kernel panic: Fatal local machine check\n"
 	       "[    1.0] ipmmu-vmsa e67b0000.iommu: Unhandled fault: status 0x00002101 iova 0x7f\n"
 	       "[    1.0] CacheFiles: cachefiles: Internal error: -5\n",
