@@ -248,7 +248,10 @@ static void set_frame(struct frame *f, const char *name, const char *raw)
 
 static void choose_stalled(struct choice *c, const struct frame *f)
 {
-	if (name_in(frame_dispatchers, f->name, strlen(f->name))) {
+	size_t n = strlen(f->name);
+
+	if (name_in(frame_dispatchers, f->name, n) ||
+		(c->rule->pick == PICK_STALL_FAULT && name_in(frame_fault_entries, f->name, n))) {
 		c->best = c->have_prev ? c->prev : *f;
 		if (strstr(f->name, "smp_call_function"))
 			set_frame(&c->best, "smp_call_function", f->raw);
@@ -309,6 +312,7 @@ static void choose(struct choice *c, const struct slice *func)
 		c->have = c->final = true;
 		break;
 	case PICK_STALL:
+	case PICK_STALL_FAULT:
 		choose_stalled(c, &f);
 		break;
 	case PICK_HANG:

@@ -342,6 +342,15 @@ static void stalls_are_named_after_what_was_entered(void **state)
 	       "do_page_fault+0x1/0x2\n"
 	       "[ 1.0] Call Trace:\n[ 1.0]  a+0x1/0x2\n[ 1.0]  b+0x1/0x2\n",
 		"INFO: rcu detected stall in hugetlb_no_page|hugetlb_no_page|rcu-stall|\n");
+	expect_alt("[ 1.0] rcu: INFO: rcu_preempt self-detected stall on CPU\n[ 1.0] RIP: "
+		   "0010:queued_spin_lock_slowpath+0x1/0x2\n[ 1.0] Call Trace:\n[ 1.0]  "
+		   "page_vma_mapped_walk+0x1/0x2\n[ 1.0]  do_syscall_64+0x1/0x2\n",
+		"stall in page_vma_mapped_walk");
+	expect_alt("[ 1.0] watchdog: BUG: soft lockup - CPU#3 stuck for 26s! [x:1]\n[ 1.0] RIP: "
+		   "0010:queued_spin_lock_slowpath+0x1/0x2\n[ 1.0] Call Trace:\n[ 1.0]  "
+		   "hugetlb_no_page+0x1/0x2\n[ 1.0]  hugetlb_fault+0x1/0x2\n[ 1.0]  "
+		   "handle_mm_fault+0x1/0x2\n[ 1.0]  exc_page_fault+0x1/0x2\n",
+		"BUG: soft lockup in hugetlb_fault");
 	expect(LOCKUP, "BUG: hard lockup in do_mbind|do_mbind|hard-lockup|\n");
 	expect(LOCKUP LOCKUP_PANIC, "kernel panic: Hard LOCKUP||panic|p\n");
 	expect_alt(LOCKUP LOCKUP_PANIC, "BUG: hard lockup in do_mbind");
