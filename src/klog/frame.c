@@ -212,6 +212,21 @@ static bool next_line(struct cursor *c, struct slice *line)
 	return true;
 }
 
+/* Whether a frame stands in the next lines, before another stack starts. */
+static bool frames_follow(struct cursor at)
+{
+	struct slice line, func[2];
+
+	for (int i = 0; i < 15 && next_line(&at, &line); i++) {
+		if (stack_starts(line.p, line.n))
+			return false;
+		if (has(line.p, line.n, "(stack is not available)") ||
+			frame_of_line(line.p, line.n, func))
+			return true;
+	}
+	return false;
+}
+
 /* The choice among the frames of one trace, made while they pass by. */
 struct choice {
 	const struct rule *rule;
@@ -233,7 +248,10 @@ static void set_frame(struct frame *f, const char *name, const char *raw)
 
 static void choose_stalled(struct choice *c, const struct frame *f)
 {
-	if (name_in(frame_dispatchers, f->name, strlen(f->name))) {
+	size_t n = strlen(f->name);
+
+	if (name_in(frame_dispatchers, f->name, n) ||
+		(c->rule->pick == PICK_STALL_FAULT && name_in(frame_fault_entries, f->name, n))) {
 		c->best = c->have_prev ? c->prev : *f;
 		if (strstr(f->name, "smp_call_function"))
 			set_frame(&c->best, "smp_call_function", f->raw);
@@ -294,6 +312,7 @@ static void choose(struct choice *c, const struct slice *func)
 		c->have = c->final = true;
 		break;
 	case PICK_STALL:
+	case PICK_STALL_FAULT:
 		choose_stalled(c, &f);
 		break;
 	case PICK_HANG:
@@ -338,13 +357,15 @@ static bool step_takes(const struct step *step, const struct slice *line, struct
 static bool read_trace(struct cursor *at, const struct step *next, struct choice *c, bool *ok)
 {
 	struct slice line, func[2];
+	enum stack_kind kind;
 
 	while (next_line(at, &line)) {
 		if (is_injection(line.p, line.n)) {
 			*ok = false;
 			return false;
 		}
-		if (stack_starts(line.p, line.n))
+		kind = stack_starts(line.p, line.n);
+		if (kind && !(kind == STACK_RISCV && frames_follow(*at)))
 			return false;
 		if (next->kind != STEP_END && step_takes(next, &line, c))
 			return true;
@@ -397,6 +418,10 @@ static bool walk(struct frames *ret, const struct rule *rule, const struct step 
 			}
 			if (step_takes(s, &line, &c))
 				break;
+			/* riscv's registers: their trace has no title */
+			if (s->kind == STEP_CALL && stack_starts(line.p, line.n) == STACK_RISCV &&
+				frames_follow(at))
+				break;
 		}
 	}
 }
@@ -406,21 +431,6 @@ bool frames_find(struct frames *ret, const struct rule *rule, const char *text, 
 	if (walk(ret, rule, rule->steps, text, n))
 		return true;
 	return rule->otherwise[0].kind != STEP_END && walk(ret, rule, rule->otherwise, text, n);
-}
-
-/* Whether a frame stands in the next lines, before another stack starts. */
-static bool frames_follow(struct cursor at)
-{
-	struct slice line, func[2];
-
-	for (int i = 0; i < 15 && next_line(&at, &line); i++) {
-		if (stack_starts(line.p, line.n))
-			return false;
-		if (has(line.p, line.n, "(stack is not available)") ||
-			frame_of_line(line.p, line.n, func))
-			return true;
-	}
-	return false;
 }
 
 const char *frame_stacks_broken(const char *text, size_t n)

@@ -47,6 +47,7 @@ extern const char *const frame_never_guilty[];
 
 /* Stalls: functions below which the interesting one was called; hangs: waiting functions. */
 extern const char *const frame_dispatchers[];
+extern const char *const frame_fault_entries[];
 extern const char *const frame_waiters[];
 
 #endif

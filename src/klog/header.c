@@ -107,7 +107,7 @@ static const struct rule rules_panic[] = {
 		.corrupted = true,
 	},
 	{
-		.title = PANIC "(*)",
+		.title = PANIC "(~){ ]---|}$",
 		.name = "kernel panic: $1",
 		.kind = "panic",
 	},
@@ -177,6 +177,14 @@ static const struct rule rules_slub_free[] = {
 		.name = "BUG: Object already free",
 		.kind = "BUG-other",
 	},
+	{
+		/* The taint is in the line. */
+		.title = "BUG (%n) \\({Not t|T}ainted~\\): (*)",
+		.name = "BUG: slab $1: $2",
+		.kind = "slab",
+		.traceless = true,
+		.keep_wording = true,
+	},
 	{.title = NULL},
 };
 
@@ -210,7 +218,23 @@ static const struct rule rules_int3[] = {
 	{.title = NULL},
 };
 
+/* Where UBSAN is a trap, the kernel's own text has the place: " at f", or the exception's code. */
+#define UBSAN_TRAP "{ at " PAT_FUNC "|: %x [#%d]}"
+
 static const struct rule rules_ubsan[] = {
+	{
+		.title = "UBSAN: array index out of bounds" UBSAN_TRAP,
+		.name = "UBSAN: array index out of bounds in $F",
+		.alt = {"bad-access in $F"},
+		.steps = STEPS_IP_TRACE,
+		.kind = "UBSAN",
+	},
+	{
+		.title = "UBSAN: (~)" UBSAN_TRAP,
+		.name = "UBSAN: $1 in $F",
+		.steps = STEPS_IP_TRACE,
+		.kind = "UBSAN",
+	},
 	{
 		.title = "UBSAN:",
 		.then = {"UBSAN: Undefined behaviour in"},
@@ -356,14 +380,22 @@ static const struct rule rules_hard_lockup[] = {
 
 static const struct rule rules_oops[] = {
 	{
-		.title = "Oops{ - |: }({%l|Kernel|Exception}{ ~|}){:|, sig:| [}",
+		/* A number only: the line before, which said what happened, is lost. */
+		.title = "Oops{: Oops|}{: %x|} {[|ilc:}",
+		.name = "Oops in $F",
+		.alt = {"bad-access in $F"},
+		.steps = STEPS_IP_TRACE,
+		.kind = "CPU-exception",
+	},
+	{
+		.title = "Oops{ - |: }(~){: %x|, sig: %d|}{ |}[#",
 		.name = "Oops: $1 in $F",
 		.alt = {"bad-access in $F"},
 		.steps = STEPS_IP_TRACE,
 		.kind = "CPU-exception",
 	},
 	{
-		.title = "(%w {exception|operation|event}): %x ilc:",
+		.title = "^(~): %x ilc:",
 		.name = "Oops: $1 in $F",
 		.alt = {"bad-access in $F"},
 		.steps = STEPS_IP_TRACE,
@@ -382,7 +414,7 @@ static const struct rule rules_oops[] = {
 static const struct rule rules_slub[] = {
 	{
 		.title = "BUG (%n) \\(~ainted~\\): (*)",
-		.name = "BUG: $2 in slab $1",
+		.name = "BUG: slab $1: $2",
 		.kind = "slab",
 		.traceless = true,
 	},
@@ -407,6 +439,7 @@ static const struct rule rules_leak[] = {
 /* Of configuration, firmware, hardware and mitigations, mostly at boot, and of user space. */
 static const char *const warnings_of_circumstances[] = {
 	/* user space */
+	"WARNING: *[inline]$", /* as above */
 	"WARNING: /etc/ssh/moduli does not exist, using fixed modulus",
 	"^WARNING:%g:",
 	"WARNING: {T|t}he mand mount option",
@@ -427,6 +460,8 @@ static const char *const warnings_of_circumstances[] = {
 	"WARNING: fbcon: Driver '*' missed to adjust virtual screen size",
 	"WARNING: polling idle and HT enabled",
 	"WARNING: 'bootconfig' found",
+	"WARNING: {Can't use|Could not setup|Appending}* parameters ",
+	"WARNING: Requested queue_map_",
 	"WARNING: Ignoring cmdline option",
 	"WARNING: {illegal|Invalid} module parameter",
 	"WARNING: Your 'console=",
@@ -468,10 +503,12 @@ static const struct header headers[] = {
 		.kind = "BUG-other",
 		/*
 		 * Output of user-space tools, and of object debugging, which has its own WARNING;
-		 * what arm and arm64 say below "kernel BUG at".
+		 * arm's name for the exception of a BUG(); an inlined function, before the one
+		 * that has its code.
 		 */
-		BENIGN("DEBUG:", "Oops - BUG:", "xlog_status:",
-			"BUG: no syscalls can create resource",
+		BENIGN("DEBUG:", "FIRMWARE BUG:", "Oops - BUG:",
+			"BUG: K{A|M|C|FENC}{SAN|E}: *[inline]$",
+			"xlog_status:", "BUG: no syscalls can create resource",
 			"BUG: Bad page {map|state}: %d messages suppressed"),
 	},
 	{
@@ -503,7 +540,13 @@ static const struct header headers[] = {
 			"general protection fault ip:%x sp:%x error:%x"),
 	},
 	{.text = "stack segment: ", .rules = rules_stack_segment, .kind = "CPU-exception"},
-	{.text = "Kernel panic", .rules = rules_panic, .role = HEADER_WITHIN, .kind = "panic"},
+	{
+		.text = "Kernel panic",
+		.when = "Kernel panic{ -|:|%-$}",
+		.rules = rules_panic,
+		.role = HEADER_WITHIN,
+		.kind = "panic",
+	},
 	{.text = "PANIC: double fault",
 		.rules = rules_double_fault,
 		.role = HEADER_WITHIN,
@@ -511,11 +554,11 @@ static const struct header headers[] = {
 	{.text = "rust_kernel: panicked", .rules = rules_rust, .kind = "other"},
 	{.text = "kernel BUG", .rules = rules_kernel_bug, .kind = "kernel-BUG"},
 	{
+		/* On riscv the exception of a BUG(), as a rule after the line above. */
 		.text = "Kernel BUG",
 		.rules = rules_kernel_bug_old,
+		.role = HEADER_WITHIN,
 		.kind = "kernel-BUG",
-		/* die() of riscv and loongarch, below "kernel BUG at" */
-		BENIGN("Kernel BUG [#%d]"),
 	},
 	{.text = "BUG kmalloc-", .rules = rules_slub_free, .kind = "slab"},
 	{.text = "divide error:", .rules = rules_divide, .kind = "CPU-exception"},
@@ -542,11 +585,19 @@ static const struct header headers[] = {
 	},
 	{.text = "VFS: Close: file count is 0", .rules = rules_vfs, .kind = "other"},
 	{.text = "VFS: Busy inodes after unmount", .rules = rules_vfs, .kind = "other"},
-	{.text = "Internal error:",
+	{
+		.text = "Internal error:",
 		.rules = rules_arm,
 		.role = HEADER_WITHIN,
-		.kind = "CPU-exception"},
-	{.text = "Unhandled fault:", .rules = rules_arm, .kind = "CPU-exception"},
+		.kind = "CPU-exception",
+		BENIGN("achefiles: Internal error:", "Internal error: Can't"),
+	},
+	{
+		.text = "Unhandled fault:",
+		.rules = rules_arm,
+		.kind = "CPU-exception",
+		BENIGN("Unhandled fault: status"), /* an IOMMU's */
+	},
 	{.text = "Alignment trap:", .rules = rules_arm, .kind = "CPU-exception"},
 	{.text = "trusty: panic", .rules = rules_trusty, .kind = "other"},
 	{
@@ -562,7 +613,8 @@ static const struct header headers[] = {
 		.text = "panic:",
 		.rules = rules_go,
 		.kind = "panic",
-		BENIGN("_panic:", "xlog_status:", "ddb.onpanic:", "evtlog_status:"),
+		BENIGN("_panic:", "Fake kernel panic:", "xlog_status:", "ddb.onpanic:",
+			"evtlog_status:"),
 	},
 	{
 		.text = "hard LOCKUP",
@@ -573,7 +625,14 @@ static const struct header headers[] = {
 		.panics = true,
 	},
 	{
-		.text = "ainted): ",
+		.text = "Not tainted): ",
+		.when = "^BUG %n \\(",
+		.rules = rules_slub,
+		.role = HEADER_OURS,
+		.kind = "slab",
+	},
+	{
+		.text = "(Tainted: ",
 		.when = "^BUG %n \\(",
 		.rules = rules_slub,
 		.role = HEADER_OURS,
@@ -590,7 +649,7 @@ static const struct header headers[] = {
 	},
 	{
 		.text = " ilc:",
-		.when = "^%w {%l|}~: %x ilc:%d [#%d]",
+		.when = "^~: %x ilc:%d [#%d]",
 		.rules = rules_oops,
 		.role = HEADER_OURS,
 		.kind = "CPU-exception",
@@ -773,7 +832,18 @@ const struct header *header_of(const struct log_line *line)
 
 bool header_is_consequence(const struct header *h, const struct log_line *line)
 {
-	return h->role == HEADER_WITHIN &&
-	       (strcmp(h->text, "invalid opcode:") ||
-		       pattern_find("invalid opcode: 0000", line->raw.p, line->raw.n, NULL));
+	/* Those that may just as well start a report, and what they say where they do not. */
+	static const struct {
+		const char *text, *form;
+	} either[] = {
+		{"invalid opcode:", "invalid opcode: 0000"},
+		{"Kernel BUG", "Kernel BUG [#%d]"},
+	};
+
+	if (h->role != HEADER_WITHIN)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(either); i++)
+		if (!strcmp(h->text, either[i].text))
+			return pattern_find(either[i].form, line->raw.p, line->raw.n, NULL);
+	return true;
 }

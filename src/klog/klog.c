@@ -373,8 +373,10 @@ static int feed(struct pending *p, const struct meaning *m)
 static bool panic_ends_report(const struct log_line *l)
 {
 	return pattern_find(
-		"Kernel panic - not syncing: {*panic_on_|Fatal |hung_task: |softlockup: |"
-		"Hard LOCKUP|RCU Stall|Attempted to kill |Oops|kasan|KASAN|UBSAN|KFENCE}",
+		"{---[ end Kernel panic|"
+		"Kernel panic - not syncing: {*panic_on_|*Fatal exception|Fatal |hung_task: |"
+		"softlockup: |Hard LOCKUP|RCU Stall|Attempted to kill |Machine halted|kasan|KASAN|"
+		"UBSAN|KFENCE}}",
 		l->raw.p, l->raw.n, NULL);
 }
 
@@ -403,7 +405,7 @@ static bool belongs(struct klog *k, const struct header *h, const struct log_lin
 {
 	/* SLUB's and the hung-task detector's details have a header's form. */
 	static const char details[] = "INFO: {Freed in|Allocated in|Object 0x|Slab 0x|"
-				      "task * is blocked on {a|an} }";
+				      "task * blocked on {a|an} }";
 
 	if (h->role == HEADER_KNOWN || !k->nopen)
 		return false;

@@ -178,12 +178,13 @@ static const char *journal_prefix(struct log_line *l, const char *p, const char 
 
 	if (!host)
 		return p;
+	/* Who reads the console stamped the kernel's lines. */
+	if (host < end && (*host == '[' || *host == '<'))
+		return host;
 	if (p[19] == ',') { /* dmesg --time-format iso */
 		l->ctx = CONTEXT_CONSOLE;
 		return host;
 	}
-	if (host < end && *host == '[')
-		return host; /* a console server's clock, the printk prefix behind it */
 	if (pattern_find(
 		    "^{%n kernel: |%n %l.%l kernel: |kernel: }", host, (size_t)(end - host), &m)) {
 		l->ctx = CONTEXT_CONSOLE;

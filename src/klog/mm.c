@@ -297,7 +297,7 @@ static int warn_text(struct detail *d)
 		p = q += sizeof(cut) - 1;
 	start(d, d->title);
 	add(d, ": ");
-	if (p && p < end) {
+	if (p && p < end && !starts(p, "WARNING: ")) {
 		nl = memchr(p, '\n', (size_t)(end - p));
 		title_add(&d->made, p, (size_t)((nl ? nl : end) - p));
 		return finish(d);

@@ -189,6 +189,25 @@ static int add_alternatives(struct string_set *alt, const struct finding *f, con
 	return err;
 }
 
+/* Where syzbot's way to the function leads nowhere, and there is another one. */
+static int add_unheard(struct string_set *alt, const struct finding *f, const struct slice *text,
+	const char *title)
+{
+	struct rule rule = *f->rule;
+	struct finding g = *f;
+
+	if (f->complete || rule.unheard[0].kind == STEP_END)
+		return 0;
+	memcpy(rule.steps, f->rule->unheard, sizeof(rule.steps));
+	rule.otherwise[0].kind = STEP_END;
+	rule.pick = PICK_STALL_FAULT;
+	rule.keep_wording = true;
+	g.rule = &rule;
+	if (!frames_find(&g.frames, &rule, text->p, text->n))
+		return 0;
+	return add_alternatives(alt, &g, title);
+}
+
 /* The line itself, from its header on. */
 static void plain_title(struct title *t, const struct header *h, const struct slice *text)
 {
@@ -318,6 +337,8 @@ int report_describe(struct report *r, const struct report_text *t)
 	err = publish(r, &f, &title);
 	if (!err && f.rule)
 		err = add_alternatives(&r->alt, &f, r->title);
+	if (!err && f.rule)
+		err = add_unheard(&r->alt, &f, text, r->title);
 	if (!err && r->out.crash)
 		err = mm_detail(&r->alt, r->title, t);
 	if (!err)

@@ -28,6 +28,7 @@ struct step {
 enum pick {
 	PICK_FIRST, /* the first that is not on a skip list */
 	PICK_STALL, /* the one above a dispatcher: where a loop was entered, not caught */
+	PICK_STALL_FAULT, /* the same, or above a page fault's way in */
 	PICK_HANG, /* the first that is no waiting function */
 };
 
@@ -46,6 +47,8 @@ struct rule {
 	const char *alt[2]; /* further names, for other reports of the same bug */
 	struct step steps[RULE_STEPS];
 	struct step otherwise[RULE_STEPS]; /* tried where steps find nothing */
+	/* Stalls: tried where both find nothing, which the title keeps to; for alternatives. */
+	struct step unheard[RULE_STEPS];
 	const char *const *skip; /* functions not to blame, on top of the general list */
 	enum pick pick;
 	const char *kind;

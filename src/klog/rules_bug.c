@@ -154,6 +154,7 @@ const struct rule rules_bug[] = {
 		.name = "BUG: soft lockup in $F",
 		.alt = {"stall in $F"},
 		.steps = STEPS_IP_TRACE,
+		.unheard = STEPS_IP_TRACE,
 		.pick = PICK_STALL,
 		.kind = "soft-lockup",
 	},

@@ -64,12 +64,14 @@ const struct rule rules_info[] = {
 		.steps = {{STEP_LINE, "apic_timer_interrupt"}, {STEP_IP, NULL}, {STEP_TRACE, NULL}},
 		.otherwise = {{STEP_LINE, "{apic_timer_interrupt|Exception stack|el1h_64_irq}"},
 			{STEP_TRACE, NULL}},
+		/* Today the registers are those of what was interrupted. */
+		.unheard = STEPS_IP_TRACE,
 		.skip = SKIP("apic_timer_interrupt", "rcu"),
 		.pick = PICK_STALL,
 		.kind = "rcu-stall",
 	},
 	{
-		.title = "INFO: task * blocked for more than %d seconds",
+		.title = "INFO: task * blocked{ in I/O wait|} for more than %d seconds",
 		.name = "INFO: task hung in $F",
 		.alt = {"hang in $F"},
 		.steps = STEPS_TRACE,

@@ -97,6 +97,14 @@ const struct rule rules_warning[] = {
 		.kind = "WARNING",
 	},
 	{
+		/* Before 3.11. */
+		.title = "WARNING: at " PAT_SRC " " PAT_FUNC,
+		.name = "WARNING in $F",
+		STEPS_WARN,
+		.kind = "WARNING",
+		.keep_wording = true,
+	},
+	{
 		/* With CONFIG_DEBUG_BUGVERBOSE_DETAILED the condition stands in front. */
 		.title = "WARNING: [*] " PAT_SRC " at {" PAT_FUNC "|0x%x, CPU#%d}",
 		.name = "WARNING in $F",

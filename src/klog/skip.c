@@ -407,6 +407,15 @@ const char *const frame_dispatchers[] = {
 	NULL,
 };
 
+const char *const frame_fault_entries[] = {
+	"handle_mm_fault",
+	"handle_page_fault",
+	"exc_page_fault",
+	"do_mem_abort",
+	"do_dat_exception",
+	NULL,
+};
+
 const char *const frame_waiters[] = {
 	"sched",
 	"_lock",

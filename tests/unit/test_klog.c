@@ -162,6 +162,8 @@ static void every_form_of_log_is_understood(void **state)
 		"[   12.345678] box kernel: ",
 		"2026-11-21T01:52:27.123456+00:00 box kernel: ",
 		"2026-11-21T01:52:27,123456+00:00 ",
+		"2026-11-21 01:52:27 [   12.345678] ",
+		"2026-11-21T01:52:27.123456 <4>[   12.345678] ",
 		"** 3 printk messages dropped ** [   12.345678] ",
 		"box login: [   12.345678] ",
 		"[2026-11-21 01:52:27] [   12.345678] ",
@@ -247,7 +249,13 @@ static void harmless_lines_are_no_report(void **state)
 	       "[    1.0] arch_timer: WARNING: Invalid trigger for IRQ3, assuming level low\n"
 	       "[    1.0] XFS (sda1): WARNING: Reset corrupted AGFL\n"
 	       "a/b.c:1:10: fatal error: x.h: No such file or directory\n"
-	       "[    1.0] warning: `x' uses wireless extensions\n",
+	       "[    1.0] warning: `x' uses wireless extensions\n"
+	       "[    1.0] Kernel panic_on_oops set\n"
+	       "EFI stub: FIRMWARE BUG: kernel image not aligned on 64k boundary\n"
+	       "[    1.0] rtas fadump: WARNING: Can't use additional parameters area!\n"
+	       "[    1.0] mce: Fake kernel panic: Fatal local machine check\n"
+	       "[    1.0] ipmmu-vmsa e67b0000.iommu: Unhandled fault: status 0x00002101 iova 0x7f\n"
+	       "[    1.0] CacheFiles: cachefiles: Internal error: -5\n",
 		"");
 }
 
@@ -325,12 +333,26 @@ static void stalls_are_named_after_what_was_entered(void **state)
 	       "[ 1.0]  rwsem_down_write_slowpath+0x1/0x2\n[ 1.0]  collapse_huge_page+0x1/0x2\n[ "
 	       "1.0]  kthread+0x1/0x2\n",
 		"INFO: task hung in collapse_huge_page|collapse_huge_page|hung-task|\n");
+	expect("[ 1.0] INFO: task x:40 blocked in I/O wait for more than 143 seconds.\n[ 1.0] Call "
+	       "Trace:\n[ 1.0]  __schedule+0x1/0x2\n[ 1.0]  io_schedule+0x1/0x2\n[ 1.0]  "
+	       "do_swap_page+0x1/0x2\n[ 1.0] INFO: task x:40 <reader> blocked on an rw-semaphore "
+	       "likely owned by task y:41 <writer>\n",
+		"INFO: task hung in do_swap_page|do_swap_page|hung-task|\n");
 	expect("[ 1.0] rcu: INFO: rcu_preempt self-detected stall on CPU\n[ 1.0]  "
 	       "apic_timer_interrupt+0x1/0x2\n"
 	       "[ 1.0] RIP: 0010:clear_huge_page+0x1/0x2\n[ 1.0]  hugetlb_no_page+0x1/0x2\n[ 1.0]  "
 	       "do_page_fault+0x1/0x2\n"
 	       "[ 1.0] Call Trace:\n[ 1.0]  a+0x1/0x2\n[ 1.0]  b+0x1/0x2\n",
 		"INFO: rcu detected stall in hugetlb_no_page|hugetlb_no_page|rcu-stall|\n");
+	expect_alt("[ 1.0] rcu: INFO: rcu_preempt self-detected stall on CPU\n[ 1.0] RIP: "
+		   "0010:queued_spin_lock_slowpath+0x1/0x2\n[ 1.0] Call Trace:\n[ 1.0]  "
+		   "page_vma_mapped_walk+0x1/0x2\n[ 1.0]  do_syscall_64+0x1/0x2\n",
+		"stall in page_vma_mapped_walk");
+	expect_alt("[ 1.0] watchdog: BUG: soft lockup - CPU#3 stuck for 26s! [x:1]\n[ 1.0] RIP: "
+		   "0010:queued_spin_lock_slowpath+0x1/0x2\n[ 1.0] Call Trace:\n[ 1.0]  "
+		   "hugetlb_no_page+0x1/0x2\n[ 1.0]  hugetlb_fault+0x1/0x2\n[ 1.0]  "
+		   "handle_mm_fault+0x1/0x2\n[ 1.0]  exc_page_fault+0x1/0x2\n",
+		"BUG: soft lockup in hugetlb_fault");
 	expect(LOCKUP, "BUG: hard lockup in do_mbind|do_mbind|hard-lockup|\n");
 	expect(LOCKUP LOCKUP_PANIC, "kernel panic: Hard LOCKUP||panic|p\n");
 	expect_alt(LOCKUP LOCKUP_PANIC, "BUG: hard lockup in do_mbind");
@@ -415,6 +437,107 @@ static void other_machines_frames_are_read(void **state)
 		"kernel BUG in folio_remove_rmap_pmd|folio_remove_rmap_pmd|kernel-BUG|\n");
 }
 
+static void what_a_machine_calls_the_exception_of_a_bug_is_no_report(void **state)
+{
+	expect("[ 1.0] kernel BUG at mm/huge_memory.c:3!\n"
+	       "[ 1.0] Internal error: Oops - BUG: 00000000f2000800 [#1] PREEMPT SMP\n"
+	       "[ 1.0] pc : __split_huge_pmd_locked+0x1/0x2\n[ 1.0] lr : x+0x1/0x2\n"
+	       "[ 1.0] Call trace:\n[ 1.0]  __split_huge_pmd_locked+0x1/0x2 (P)\n[ 1.0]  "
+	       "x+0x1/0x2\n"
+	       "[ 1.0] Kernel panic - not syncing: Oops - BUG: Fatal exception\n",
+		"kernel BUG in __split_huge_pmd_locked|__split_huge_pmd_locked|kernel-BUG|p\n");
+	expect("[ 1.0] kernel BUG at lib/list_debug.c:3!\n[ 1.0] Kernel BUG [#1]\n"
+	       "[ 1.0] epc : __list_add_valid_or_report+0x1/0x2\n[ 1.0]  ra : x+0x1/0x2\n"
+	       "[ 1.0] status: 0000000200000120 badaddr: 0 cause: 0000000000000003\n"
+	       "[ 1.0] [<ffffffff80012345>] __list_add_valid_or_report+0x1/0x2\n"
+	       "[ 1.0] [<ffffffff80012345>] deferred_split_folio+0x1/0x2\n"
+	       "[ 1.0] [<ffffffff80012345>] x+0x1/0x2\n",
+		"BUG: corrupted list in deferred_split_folio|deferred_split_folio|kernel-BUG|\n");
+}
+
+#define RISCV                                                                              \
+	"epc : memcpy+0x1/0x2\n ra : x+0x1/0x2\n"                                          \
+	"status: 0000000200000120 badaddr: ff60000000000000 cause: 000000000000000d\n"     \
+	"[<ffffffff80012345>] memcpy+0x1/0x2\n[<ffffffff80012345>] copy_subpage+0x1/0x2\n" \
+	"[<ffffffff80012345>] process_one_work+0x1/0x2\n"
+
+static void a_trace_of_riscv_needs_no_title(void **state)
+{
+	expect("Unable to handle kernel paging request at virtual address 7\nOops [#1]\n" RISCV,
+		"BUG: unable to handle kernel paging request in "
+		"copy_subpage|copy_subpage|paging-request|\n");
+	expect("watchdog: BUG: soft lockup - CPU#3 stuck for 26s! [x:1]\n" RISCV,
+		"BUG: soft lockup in copy_subpage|copy_subpage|soft-lockup|\n");
+	expect("WARNING: CPU: 0 PID: 1 at lib/refcount.c:2 refcount_warn_saturate+0x1/0x2\n" RISCV,
+		"WARNING: refcount bug in copy_subpage|copy_subpage|WARNING|\n");
+}
+
+static void exceptions_have_names(void **state)
+{
+	static const struct {
+		const char *first, *title;
+	} c[] = {
+		{"Low-address protection: 0004 ilc:2 [#1] SMP", "Oops: Low-address protection"},
+		{"HFP overflow exception: 000c ilc:2 [#1] SMP", "Oops: HFP overflow exception"},
+		{"monitor event: 0040 ilc:2 [#1] SMP", "Oops: monitor event"},
+		{"Oops: 0010 ilc:3 [#1] SMP", "Oops"},
+		{"Oops: Machine check, sig: 7 [#1]", "Oops: Machine check"},
+		{"Oops - store (or AMO) access fault [#1]", "Oops: store (or AMO) access fault"},
+		{"Oops: Bad pagetable: 000d [#1] PREEMPT SMP", "Oops: Bad pagetable"},
+		{"Oops: Oops: 0000 [#1] PREEMPT SMP", "Oops"},
+		{"Oops: 0000 [#1] SMP", "Oops"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
+		char log[512], want[128];
+
+		snprintf(log, sizeof(log),
+			"%s\nNIP [c0000000004e3d00] gup_pte+0x1/0x2\nCall Trace:\n"
+			"[c000000007a3b9a0] [c0000000004e3d10] gup_pte+0x1/0x2\n"
+			"[c000000007a3b9a0] [c0000000004e3d10] x+0x1/0x2\n",
+			c[i].first);
+		snprintf(want, sizeof(want), "%s in gup_pte|gup_pte|CPU-exception|\n", c[i].title);
+		expect(log, want);
+	}
+}
+
+static void ubsan_may_be_a_trap(void **state)
+{
+	expect("[ 1.0] UBSAN: array index out of bounds at hugetlb_size+0x1/0x2\n[ 1.0] Oops: "
+	       "invalid opcode: 0000 [#1] SMP\n[ 1.0] RIP: 0010:hugetlb_size+0x1/0x2\n"
+	       "[ 1.0] Call Trace:\n[ 1.0]  a+0x1/0x2\n[ 1.0]  b+0x1/0x2\n",
+		"UBSAN: array index out of bounds in hugetlb_size|hugetlb_size|UBSAN|\n");
+	expect("[ 1.0] Internal error: UBSAN: shift out of bounds: 00000000f2005514 [#1] SMP\n"
+	       "[ 1.0] pc : hugetlb_size+0x1/0x2\n[ 1.0] Call trace:\n[ 1.0]  a+0x1/0x2\n"
+	       "[ 1.0]  b+0x1/0x2\n",
+		"UBSAN: shift out of bounds in hugetlb_size|hugetlb_size|UBSAN|\n");
+}
+
+static void inlined_functions_start_no_report_of_their_own(void **state)
+{
+	expect("[ 1.0] BUG: KASAN: slab-use-after-free in a include/linux/a.h:1 [inline]\n"
+	       "[ 1.0] BUG: KASAN: slab-use-after-free in rmap_walk+0x1/0x2 mm/rmap.c:1\n"
+	       "[ 1.0] Read of size 8 at addr ffff888100000000 by task x/1\n"
+	       "[ 1.0] Call Trace:\n[ 1.0]  a include/linux/a.h:1 [inline]\n[ 1.0]  "
+	       "rmap_walk+0x1/0x2 mm/rmap.c:1\n[ 1.0]  x+0x1/0x2 mm/x.c:1\n",
+		"KASAN: slab-use-after-free Read in rmap_walk|rmap_walk|KASAN|\n");
+	expect("[ 1.0] WARNING: CPU: 0 PID: 1 at mm/a.c:2 a mm/a.c:2 [inline]\n"
+	       "[ 1.0] WARNING: CPU: 0 PID: 1 at mm/a.c:2 rmap_walk+0x1/0x2 mm/a.c:3\n"
+	       "[ 1.0] RIP: 0010:a mm/a.c:2 [inline]\n[ 1.0] RIP: 0010:rmap_walk+0x1/0x2 mm/a.c:3\n"
+	       "[ 1.0] Call Trace:\n[ 1.0]  b+0x1/0x2\n[ 1.0]  c+0x1/0x2\n",
+		"WARNING in rmap_walk|rmap_walk|WARNING|\n");
+}
+
+static void slub_tells_cache_and_fault(void **state)
+{
+	expect("[ 1.0] BUG anon_vma (Tainted: G    B   W         ): Poison overwritten\n",
+		"BUG: slab anon_vma: Poison overwritten||slab|\n");
+	expect("[ 1.0] BUG mm_slot (Not tainted): Object already free\n",
+		"BUG: slab mm_slot: Object already free||slab|\n");
+	expect_alt("[ 1.0] BUG kmalloc-64 (Tainted: G    B ): Poison overwritten\n",
+		"BUG: slab kmalloc-NUM: Poison overwritten");
+}
+
 static void mips_and_loongarch_give_the_instruction_pointer(void **state)
 {
 	static const char *const ips[] = {
@@ -456,6 +579,16 @@ static void both_wordings_of_a_warning_are_read(void **state)
 		if (i == 3)
 			expect_alt(log, "WARNING in folio_split: is_large(folio)");
 	}
+}
+
+static void warnings_of_old_kernels_have_a_function_too(void **state)
+{
+	static const char log[] = "[ 1.0] WARNING: at mm/page_alloc.c:3 __alloc_x+0x1/0x2()\n"
+				  "[ 1.0] Call Trace:\n[ 1.0]  warn_slowpath_common+0x1/0x2\n"
+				  "[ 1.0]  shrink_zone+0x1/0x2\n[ 1.0]  x+0x1/0x2\n";
+
+	expect(log, "WARNING: at mm/page_alloc.c:LINE __alloc_x()|shrink_zone|WARNING|\n");
+	expect_alt(log, "WARNING in shrink_zone");
 }
 
 static void a_panic_that_ends_a_report_is_no_report_of_its_own(void **state)
@@ -594,6 +727,20 @@ static void list_corruption_tells_what_was_wrong(void **state)
 		"LIST_POISON1 (ADDR)");
 }
 
+static void the_end_of_a_panic_is_no_report(void **state)
+{
+#define PANIC_TEXT "Kernel panic - not syncing: No working init found.  Try passing init= option"
+	char log[8192] = "[ 1.0] " PANIC_TEXT "\n[ 1.0] Call Trace:\n[ 1.0]  panic+0x1/0x2\n"
+			 "[ 1.0]  kernel_init+0x1/0x2\n[ 1.0]  ret_from_fork+0x1/0x2\n";
+
+	for (int i = 0; i < 100; i++)
+		strcat(log, "[ 1.0] R10: 0 R11: 1\n");
+	strcat(log, "[ 1.0] ---[ end " PANIC_TEXT " ]---\n");
+	expect(log, "kernel panic: No working init found. Try passing init= option||panic|p\n");
+	expect("[ 1.0] ---[ end " PANIC_TEXT " ]---\n",
+		"kernel panic: No working init found. Try passing init= option||panic|cp\n");
+}
+
 static void rust_functions_are_readable(void **state)
 {
 	expect("[ 1.0][ T1] rust_kernel: panicked at a.rs:1:2:\n[ 1.0][ T1] attempt to subtract "
@@ -698,8 +845,15 @@ int main(void)
 		cmocka_unit_test(a_panic_names_the_lockup_before_it_however_late),
 		cmocka_unit_test(lockdep_names_the_lock_that_was_wanted),
 		cmocka_unit_test(other_machines_frames_are_read),
+		cmocka_unit_test(what_a_machine_calls_the_exception_of_a_bug_is_no_report),
+		cmocka_unit_test(a_trace_of_riscv_needs_no_title),
+		cmocka_unit_test(exceptions_have_names),
+		cmocka_unit_test(ubsan_may_be_a_trap),
+		cmocka_unit_test(inlined_functions_start_no_report_of_their_own),
+		cmocka_unit_test(slub_tells_cache_and_fault),
 		cmocka_unit_test(mips_and_loongarch_give_the_instruction_pointer),
 		cmocka_unit_test(both_wordings_of_a_warning_are_read),
+		cmocka_unit_test(warnings_of_old_kernels_have_a_function_too),
 		cmocka_unit_test(a_panic_that_ends_a_report_is_no_report_of_its_own),
 		cmocka_unit_test(a_report_without_its_stack_is_corrupted),
 		cmocka_unit_test(bad_page_map_tells_path_and_vma),
@@ -710,6 +864,7 @@ int main(void)
 		cmocka_unit_test(page_table_check_tells_its_caller),
 		cmocka_unit_test(underflow_tells_its_caller),
 		cmocka_unit_test(list_corruption_tells_what_was_wrong),
+		cmocka_unit_test(the_end_of_a_panic_is_no_report),
 		cmocka_unit_test(rust_functions_are_readable),
 		cmocka_unit_test(a_report_is_ready_without_a_flush_when_enough_has_followed),
 		cmocka_unit_test(offsets_count_from_the_first_byte_ever),
